@@ -1,0 +1,113 @@
+/** What the catalog keeps, record by record, and the keys they stand under. Times are ms since the epoch, sizes bytes. */
+import type { Descriptor } from '../oci/descriptor.ts'
+import type { Digest } from '../oci/digest.ts'
+import type { RepositoryName, Tag } from '../oci/name.ts'
+
+/** A repository as the catalog names it: the upstream's name and the name that the upstream itself uses. */
+export interface RepositoryKey {
+  origin: string
+  name: RepositoryName
+}
+
+/** What a link makes readable: media type and kind belong to the link, or a blob could be read as a manifest (CVE-2021-41190). */
+export type Kind = 'manifest' | 'blob'
+
+/** Why a link may exist. */
+export type Proof = 'fetched' | 'pushed' | 'imported'
+
+/** Where bytes came from: what lets a HEAD 200 of the same upstream, asked with the same credential, prove a further link. */
+export interface Source {
+  upstream: string
+  credential: string
+}
+
+export interface Link {
+  repository: RepositoryKey
+  kind: Kind
+  digest: Digest
+  mediaType: string
+  proof: Proof
+  credential: string
+  at: number
+}
+
+export interface BlobRecord {
+  size: number
+  place: 'inline' | 'file'
+  /** When the bytes last matched their digest. */
+  verifiedAt: number
+  keptAt: number
+  sources: Source[]
+}
+
+/** What a manifest reaches, for closure and eviction only: naming a child proves nothing. */
+export interface EdgesRecord {
+  kind: 'index' | 'image'
+  children: Edge[]
+}
+
+export interface Edge {
+  digest: Digest
+  size: number
+  /** False where the closure is complete without it: foreign layers, which clients fetch elsewhere. */
+  needed: boolean
+  /** An index's entry for a platform that somebody runs, not an attestation's `unknown/unknown`. */
+  runnable: boolean
+}
+
+export interface TagRecord {
+  digest: Digest
+  checkedAt: number
+  changedAt: number
+}
+
+export interface TagsRecord {
+  tags: Tag[]
+  credential: string
+  checkedAt: number
+}
+
+export interface ReferrersRecord {
+  descriptors: Descriptor[]
+  credential: string
+  checkedAt: number
+}
+
+// No part of a key can hold a space (names, tags, digests and hosts have grammars without one), so a space ends each part.
+export const keys = {
+  blob: (digest: Digest) => `blob ${digest}`,
+  blobs: () => 'blob ',
+  inline: (digest: Digest) => `inline ${digest}`,
+  edges: (digest: Digest) => `edges ${digest}`,
+  allEdges: () => 'edges ',
+  link: (repository: RepositoryKey, kind: Kind, digest: Digest) =>
+    `link ${repository.origin} ${repository.name} ${kind} ${digest}`,
+  links: () => 'link ',
+  linkOf: (digest: Digest, repository: RepositoryKey, kind: Kind) =>
+    `link-of ${digest} ${repository.origin} ${repository.name} ${kind}`,
+  linksOf: (digest: Digest) => `link-of ${digest} `,
+  allLinksOf: () => 'link-of ',
+  tag: (repository: RepositoryKey, tag: Tag) => `tag ${repository.origin} ${repository.name} ${tag}`,
+  tagsOf: (repository: RepositoryKey) => `tag ${repository.origin} ${repository.name} `,
+  allTags: () => 'tag ',
+  list: (repository: RepositoryKey) => `tags ${repository.origin} ${repository.name}`,
+  referrers: (repository: RepositoryKey, subject: Digest) => `referrers ${repository.origin} ${repository.name} ${subject}`,
+  used: (digest: Digest) => `used ${digest}`,
+  allUsed: () => 'used ',
+  pin: (repository: RepositoryKey, reference: string) => `pin ${repository.origin} ${repository.name} ${reference}`,
+  pins: () => 'pin ',
+}
+
+/** The last part of a key: a digest, a tag or a kind. */
+export function lastPart(key: string): string {
+  return key.slice(key.lastIndexOf(' ') + 1)
+}
+
+export function encode(record: object | number): Uint8Array {
+  return Buffer.from(JSON.stringify(record))
+}
+
+/** The store has already checked the record against its checksum, so its shape is what this version wrote. */
+export function decode<T>(value: Uint8Array): T {
+  return JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString()) as T
+}

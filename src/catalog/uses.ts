@@ -1,0 +1,42 @@
+/** When content was last used: held in memory, written in one batch every 30 s, since a lost minute of it costs nothing. */
+import type { Digest } from '../oci/digest.ts'
+import type { KeyValue } from '../store/key-value.ts'
+import { decode, encode, keys, lastPart } from './records.ts'
+
+export interface Uses {
+  touch(digest: Digest): void
+  /** Last use of everything that was ever used, ms since the epoch. */
+  all(): Promise<Map<string, number>>
+  flush(): Promise<void>
+  close(): Promise<void>
+}
+
+export function createUses(store: KeyValue, now: () => number, every = 30_000): Uses {
+  let recent = new Map<Digest, number>()
+  const timer = setInterval(() => void flush().catch(() => {}), every)
+  timer.unref()
+
+  async function flush(): Promise<void> {
+    if (recent.size === 0) return
+    const written = recent
+    recent = new Map()
+    await store.batch([...written].map(([digest, at]) => ({ put: keys.used(digest), value: encode(at) })))
+  }
+
+  return {
+    touch(digest) {
+      recent.set(digest, now())
+    },
+    async all() {
+      const uses = new Map<string, number>()
+      for await (const [key, value] of store.scan(keys.allUsed())) uses.set(lastPart(key), decode<number>(value))
+      for (const [digest, at] of recent) uses.set(digest, at)
+      return uses
+    },
+    flush,
+    async close() {
+      clearInterval(timer)
+      await flush()
+    },
+  }
+}

@@ -1,0 +1,44 @@
+/** Media types that a registry has to know: everything else passes through it unread. */
+
+export const ociIndex = 'application/vnd.oci.image.index.v1+json'
+export const ociManifest = 'application/vnd.oci.image.manifest.v1+json'
+export const dockerList = 'application/vnd.docker.distribution.manifest.list.v2+json'
+export const dockerManifest = 'application/vnd.docker.distribution.manifest.v2+json'
+
+/** What blobs are served as, whatever a descriptor calls them: the type of a blob belongs to the manifest that names it. */
+export const octetStream = 'application/octet-stream'
+
+/**
+ * The Accept header of every manifest request to an upstream. Always the full set, the wildcard last: distribution answers 404 or rewrites an
+ * index where the accepted types are too few.
+ */
+export const manifestAccept = [ociIndex, ociManifest, dockerList, dockerManifest, '*/*'].join(', ')
+
+// RFC 6838 section 4.2, "restricted-name", on both sides of the slash; no parameters.
+const mediaTypePattern = /^[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,126}\/[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,126}$/
+const foreignLayerPattern =
+  /^application\/vnd\.(?:oci\.image\.layer\.nondistributable\.v1\.tar|docker\.image\.rootfs\.foreign\.diff\.tar)(?:[.+](?:gzip|zstd))?$/
+const schema1Pattern = /^application\/vnd\.docker\.distribution\.manifest\.v1\+(?:json|prettyjws)$/
+
+/** A type without parameters that may stand in a Content-Type header. */
+export function isMediaType(text: string): boolean {
+  return mediaTypePattern.test(text)
+}
+
+export function isIndexType(mediaType: string): boolean {
+  return mediaType === ociIndex || mediaType === dockerList
+}
+
+export function isImageType(mediaType: string): boolean {
+  return mediaType === ociManifest || mediaType === dockerManifest
+}
+
+/** A layer that registries need not have: clients fetch it elsewhere (image-spec layer.md, "Non-Distributable Layers"). */
+export function isForeignLayerType(mediaType: string): boolean {
+  return foreignLayerPattern.test(mediaType)
+}
+
+/** Docker's schema 1, whose digest is not that of its bytes. */
+export function isSchema1Type(mediaType: string): boolean {
+  return schema1Pattern.test(mediaType)
+}

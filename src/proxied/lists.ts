@@ -1,0 +1,101 @@
+/** What an upstream lists: the tags of a repository, and what refers to a digest. Never immutable, kept for when it is in trouble. */
+import type { Catalog } from '../catalog/catalog.ts'
+import { isComplete } from '../catalog/closure.ts'
+import type { RepositoryKey } from '../catalog/records.ts'
+import type { Descriptor } from '../oci/descriptor.ts'
+import type { Digest } from '../oci/digest.ts'
+import { OciError } from '../oci/errors.ts'
+import type { Tag } from '../oci/name.ts'
+import type { Listing } from '../repository/repository.ts'
+import type { Upstream } from '../upstream/upstream.ts'
+import type { Answer } from './answer.ts'
+import type { Visible } from './links.ts'
+
+export interface ListOptions {
+  catalog: Catalog
+  upstream: Upstream
+  answer: Answer
+  visible: Visible
+  /** ms: of tags/list, and of referrers. */
+  listsFreshFor: number
+  freshFor: number
+  offline: boolean
+  now: () => number
+}
+
+export interface Lists {
+  tags(repository: RepositoryKey): Promise<Listing<Tag> | undefined>
+  referrers(repository: RepositoryKey, subject: Digest): Promise<Listing<Descriptor> | undefined>
+}
+
+/** "No such API" lasts: an upstream does not grow one within minutes (docs/architecture.md, Referrers). */
+const noReferrersFor = 10 * 60_000
+
+export function createLists(options: ListOptions): Lists {
+  const { catalog, upstream, answer, visible, now } = options
+  const complete = async () => true
+
+  return {
+    tags: (repository) => (options.offline ? tagsThatWork(repository) : tagsOf(repository)),
+
+    async referrers(repository, subject) {
+      const told = await answer<Descriptor[]>({
+        key: `referrers ${repository.origin} ${repository.name} ${subject}`,
+        freshFor: options.freshFor,
+        absentFor: noReferrersFor,
+        unknown: 'NOT_FOUND',
+        kept: async () => {
+          const record = await catalog.referrers(repository, subject)
+          if (!record || !visible({ proof: 'fetched', credential: record.credential })) return undefined
+          return { value: record.descriptors, checkedAt: record.checkedAt, isComplete: complete }
+        },
+        ask: async () => {
+          const checkedAt = now()
+          const descriptors = await upstream.referrers(repository.name, subject)
+          if (!descriptors) return undefined
+          const credential = await upstream.credentialIdentity(repository.name)
+          await catalog.setReferrers(repository, subject, { descriptors, credential, checkedAt })
+          return { value: descriptors, changed: true }
+        },
+      })
+      return told && listing(told.value, told)
+    },
+  }
+
+  async function tagsOf(repository: RepositoryKey): Promise<Listing<Tag> | undefined> {
+    const told = await answer<Tag[]>({
+      key: `tags ${repository.origin} ${repository.name}`,
+      freshFor: options.listsFreshFor,
+      unknown: 'NAME_UNKNOWN',
+      kept: async () => {
+        const record = await catalog.tags(repository)
+        if (!record || !visible({ proof: 'fetched', credential: record.credential })) return undefined
+        return { value: record.tags, checkedAt: record.checkedAt, isComplete: complete }
+      },
+      ask: async () => {
+        const checkedAt = now()
+        const tags = await upstream.tags(repository.name)
+        if (!tags) return undefined
+        const credential = await upstream.credentialIdentity(repository.name)
+        await catalog.setTags(repository, { tags, credential, checkedAt })
+        return { value: tags, changed: true }
+      },
+    })
+    return told && listing(told.value, told)
+  }
+
+  // Offline, a tag that cannot be pulled is no tag: only those whose closure is complete are listed.
+  async function tagsThatWork(repository: RepositoryKey): Promise<Listing<Tag>> {
+    const tags: Tag[] = []
+    for (const [tag, record] of await catalog.tagRecords(repository)) {
+      if (await isComplete(catalog, repository, record.digest)) tags.push(tag)
+    }
+    if (tags.length > 0) return { items: tags, cache: 'hit' }
+    throw new OciError('NAME_UNKNOWN', 'No tag of this repository is kept here, and in offline mode no upstream is asked.')
+  }
+}
+
+function listing<T>(items: T[], from: { cache: Listing<T>['cache']; age?: number; warning?: string }): Listing<T> {
+  const { cache, age, warning } = from
+  return { items, cache, age, warning }
+}
