@@ -1,0 +1,161 @@
+/**
+ * The data directory belongs to one process. What keeps a second one out is the lock that LevelDB takes on a directory, which the
+ * kernel drops with the process, so nothing stale survives a kill. It stands in a directory of its own, because the catalog's is
+ * closed, reopened and renamed while the process lives. `<data>/holder` only says who has it.
+ */
+import { constants } from 'node:fs'
+import { chmod, lstat, mkdir, open, readdir, realpath, rename, rm, stat, unlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { isMainThread } from 'node:worker_threads'
+import { Level } from 'level'
+import { ownDirectory, requireOurs, syncDirectory } from './directory.ts'
+import { hasCode, saysFull, StoreFullError, StoreLockedError, type Holder } from './errors.ts'
+
+export interface Holding {
+  /** The directory without symlinks; build every path from it. */
+  directory: string
+  /** Writes the address that is really listened on into the holder file. */
+  announce(listen: string): Promise<void>
+  /** Idempotent. */
+  release(): Promise<void>
+}
+
+/**
+ * Makes the data directory where it is missing (0700, with its parents), and takes it for this process. Sets the umask to 0077.
+ * @throws StoreLockedError at once where another process has it; StoreFullError; a sentence where the directory is not safe to use.
+ */
+export async function holdDirectory(data: string, options: { listen: string }): Promise<Holding> {
+  if (isMainThread) process.umask(0o077)
+  const directory = await dataDirectory(data)
+  const lock = await takeLock(directory)
+  const file = join(directory, 'holder')
+  const startedAt = new Date(Date.now() - process.uptime() * 1000).toISOString()
+  const announce = (listen: string) => writeHolder(file, { pid: process.pid, startedAt, listen })
+  try {
+    await announce(options.listen)
+  } catch (error) {
+    await lock.close()
+    throw saysFull(error) ? new StoreFullError(directory, { cause: error }) : error
+  }
+  let released: Promise<void> | undefined
+  const release = async () => {
+    await rm(file, { force: true })
+    await lock.close()
+  }
+  return { directory, announce, release: () => (released ??= release()) }
+}
+
+/**
+ * A symlink to the directory is followed where this user or root made it: systemd's StateDirectory is one. One that others can only
+ * read is closed to them; one that they can write to is refused, since nobody knows who wrote what is in it.
+ */
+async function dataDirectory(data: string): Promise<string> {
+  try {
+    const made = await mkdir(data, { recursive: true, mode: 0o700 })
+    if (made !== undefined) await syncDirectory(dirname(made))
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error
+    throw new Error(`${data} is not a directory; move it away, or give another data directory.`, { cause: error })
+  }
+  const link = await lstat(data)
+  if (link.isSymbolicLink() && link.uid !== 0 && link.uid !== process.geteuid?.()) {
+    throw new Error(`${data} is a symlink that user ${link.uid} made; give the directory itself.`)
+  }
+  const directory = await realpath(data)
+  const found = await stat(directory)
+  requireOurs(directory, found)
+  if ((found.mode & 0o777) !== 0o700) await chmod(directory, 0o700)
+  return directory
+}
+
+async function takeLock(directory: string): Promise<Level> {
+  const path = join(directory, 'lock')
+  await ownDirectory(path)
+  try {
+    return await openLock(path)
+  } catch (error) {
+    const cause = error instanceof Error ? (error.cause ?? error) : error
+    if (hasCode(cause, 'LEVEL_LOCKED')) throw new StoreLockedError(directory, await readHolder(directory), { cause })
+    if (saysFull(cause)) throw new StoreFullError(path, { cause })
+  }
+  // Nothing is kept in there: where a power cut tore its files, all but the locked one (whose inode is the lock) are made anew.
+  for (const name of await readdir(path)) if (name !== 'LOCK') await rm(join(path, name), { force: true })
+  return openLock(path)
+}
+
+async function openLock(path: string): Promise<Level> {
+  const lock = new Level(path)
+  await lock.open()
+  return lock
+}
+
+async function writeHolder(file: string, holder: Holder): Promise<void> {
+  const fresh = `${file}.new`
+  await rm(fresh, { force: true })
+  const handle = await open(fresh, 'wx', 0o600)
+  try {
+    await handle.writeFile(`${JSON.stringify(holder)}\n`)
+  } finally {
+    await handle.close()
+  }
+  await rename(fresh, file).catch(async (error: unknown) => {
+    await unlink(fresh)
+    throw error
+  })
+}
+
+const maxHolderBytes = 4096
+
+/** Who has the data directory; `undefined` where the file is missing, no holder file, or of a process that is gone. */
+export async function readHolder(directory: string): Promise<Holder | undefined> {
+  const text = await readSmallFile(join(directory, 'holder'))
+  if (text === undefined) return undefined
+  try {
+    const holder: unknown = JSON.parse(text)
+    return isHolder(holder) && isAlive(holder.pid) ? holder : undefined
+  } catch {
+    return undefined
+  }
+}
+
+async function readSmallFile(path: string): Promise<string | undefined> {
+  try {
+    const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    try {
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(maxHolderBytes), 0, maxHolderBytes, 0)
+      return buffer.toString('utf8', 0, bytesRead)
+    } finally {
+      await handle.close()
+    }
+  } catch {
+    return undefined
+  }
+}
+
+function isHolder(value: unknown): value is Holder {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'pid' in value &&
+    Number.isSafeInteger(value.pid) &&
+    'startedAt' in value &&
+    isPlainText(value.startedAt) &&
+    'listen' in value &&
+    isPlainText(value.listen)
+  )
+}
+
+/** The text goes to a terminal. */
+function isPlainText(value: unknown): value is string {
+  return typeof value === 'string' && /^[\x20-\x7e]{1,255}$/.test(value)
+}
+
+function isAlive(pid: number): boolean {
+  if (pid <= 0) return false
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return hasCode(error, 'EPERM')
+  }
+}

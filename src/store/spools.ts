@@ -1,0 +1,137 @@
+/**
+ * The directory of spools: files that are still arriving, and partial ones that wait to be resumed. A file is named by the hash of
+ * its key and a random part, `<64 hex>.<16 hex>`, so that a key finds its partials again, after a restart too, and two transfers of
+ * one key never share a file. One process owns the directory: a spool that it does not have open is a partial.
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import { constants } from 'node:fs'
+import { lstat, open, opendir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { failpoint } from '../observe/failpoint.ts'
+import type { DigestAlgorithm } from '../oci/digest.ts'
+import { ownDirectory } from './directory.ts'
+import { hasCode } from './errors.ts'
+import { createSpool, type Spool } from './spool.ts'
+
+export interface Spools {
+  /** A new empty file. `key` names what arrives, such as upstream and digest; only its hash stands in the path. */
+  create(key: string, algorithm?: DigestAlgorithm): Promise<Spool>
+  /**
+   * The largest partial of the key: its bytes can be read at once, and are hashed again before new ones are written. Nobody
+   * has verified them: discard the spool where the whole does not match. `undefined` = there is none.
+   */
+  resume(key: string, algorithm?: DigestAlgorithm): Promise<Spool | undefined>
+  /**
+   * Deletes the partials that were last written more than `olderThan` ms ago, and whatever is no spool; 0 deletes every partial.
+   * A spool that is to be adopted must stay open until it is. Runs beside everything else. Settles with the bytes that are gone and those that the partials that stay hold.
+   */
+  sweep(olderThan: number): Promise<{ deleted: number; kept: number }>
+}
+
+/** `directory` is made where it is missing; its parent must exist, on the file system of the blobs. */
+export async function createSpools(directory: string): Promise<Spools> {
+  await ownDirectory(directory)
+  /** The names that this process has open, or is about to open or delete. */
+  const taken = new Set<string>()
+  return {
+    create: (key, algorithm = 'sha256') => {
+      const name = `${hashOf(key)}.${randomBytes(8).toString('hex')}`
+      return openSpool({ directory, name, taken, algorithm, flags: constants.O_CREAT | constants.O_EXCL })
+    },
+    resume: async (key, algorithm = 'sha256') => {
+      const name = await largestPartial(directory, `${hashOf(key)}.`, taken)
+      if (name === undefined || taken.has(name)) return undefined
+      try {
+        return await openSpool({ directory, name, taken, algorithm, flags: 0 })
+      } catch (error) {
+        if (hasCode(error, 'ENOENT')) return undefined
+        throw error
+      }
+    },
+    sweep: (olderThan) => sweep(directory, taken, olderThan),
+  }
+}
+
+function hashOf(key: string): string {
+  return createHash('sha256').update(key).digest('hex')
+}
+
+interface Opening {
+  directory: string
+  name: string
+  taken: Set<string>
+  algorithm: DigestAlgorithm
+  flags: number
+}
+
+async function openSpool({ directory, name, taken, algorithm, flags }: Opening): Promise<Spool> {
+  taken.add(name)
+  const path = join(directory, name)
+  try {
+    const handle = await open(path, flags | constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o600)
+    try {
+      failpoint('spool.opened')
+      const { size } = await handle.stat()
+      return createSpool({ path, handle, size, algorithm, onClose: () => taken.delete(name) })
+    } catch (error) {
+      await handle.close()
+      await rm(path, { force: true })
+      throw error
+    }
+  } catch (error) {
+    taken.delete(name)
+    throw error
+  }
+}
+
+async function largestPartial(directory: string, prefix: string, taken: Set<string>): Promise<string | undefined> {
+  let largest: { name: string; size: number } | undefined
+  for await (const { name } of await opendir(directory)) {
+    if (!name.startsWith(prefix) || !isSpoolName(name) || taken.has(name)) continue
+    const found = await statOf(join(directory, name))
+    if (found === undefined || !found.isFile() || found.size <= (largest?.size ?? 0)) continue
+    largest = { name, size: found.size }
+  }
+  return largest?.name
+}
+
+async function sweep(
+  directory: string,
+  taken: Set<string>,
+  olderThan: number,
+): Promise<{ deleted: number; kept: number }> {
+  const total = { deleted: 0, kept: 0 }
+  for await (const { name } of await opendir(directory)) {
+    if (taken.has(name)) continue
+    const path = join(directory, name)
+    const found = await statOf(path)
+    if (found === undefined || taken.has(name)) continue
+    // A time that lies as far ahead is from a clock that was wrong: nothing says how old the file really is.
+    const stays = found.isFile() && isSpoolName(name) && Math.abs(Date.now() - found.mtimeMs) < olderThan
+    if (stays) {
+      total.kept += found.size
+      continue
+    }
+    taken.add(name)
+    try {
+      await rm(path, { recursive: true, force: true })
+      total.deleted += found.size
+    } finally {
+      taken.delete(name)
+    }
+  }
+  return total
+}
+
+async function statOf(path: string) {
+  try {
+    return await lstat(path)
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined
+    throw error
+  }
+}
+
+function isSpoolName(name: string): boolean {
+  return /^[0-9a-f]{64}\.[0-9a-f]{16}$/.test(name)
+}
