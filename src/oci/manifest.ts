@@ -9,7 +9,7 @@ import { isForeignLayerType, isImageType, isIndexType, isMediaType, isSchema1Typ
 export const maxManifestBytes = 4 * 1024 * 1024
 
 /** `foreign`: registries need not have it, so a closure is complete without it. */
-export interface Child extends Descriptor {
+interface Child extends Descriptor {
   foreign?: true
 }
 

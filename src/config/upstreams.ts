@@ -1,0 +1,230 @@
+/** Upstreams as they will be used: the configured ones over the presets, files and secrets read, contradictions refused. */
+import { readFileSync } from 'node:fs'
+import { coversFirst, type Pattern } from '../oci/pattern.ts'
+import { parseHost, portAlias } from '../oci/host.ts'
+import { dockerHub, type Preset, presets } from './presets.ts'
+import type { KeyPath, Problem } from './problem.ts'
+import type { Settings, UpstreamSettings } from './schema.ts'
+import { readSecretFile, resolveSecret, type Secret, secret, type SecretPlaces, type SecretSource } from './secret.ts'
+import { isLoopback, parseUrl } from './values.ts'
+
+interface UpstreamCredential {
+  /** A repository's name or its leading components; empty for all. */
+  prefix: string
+  /** Empty where only an identity token is known. */
+  username: string
+  password?: Secret
+  identityToken?: Secret
+}
+
+export interface UpstreamConfig {
+  /** The host as clients know it. */
+  name: string
+  /** A first path component that means this upstream, besides its hosts and `host-port`. */
+  alias?: string
+  /** Other hosts that mean it. */
+  otherNames: readonly string[]
+  url: URL
+  /** The most specific first. */
+  credentials: readonly UpstreamCredential[]
+  tokenRealms: readonly string[]
+  redirectHosts: readonly string[]
+  /** PEM texts. */
+  ca?: string
+  clientCertificate?: { cert: string; key: Secret }
+  insecure: boolean
+  /** The URL of a proxy; it may carry a user name and a password. */
+  proxy?: Secret
+  /** ms */
+  freshFor: number
+  onUpstreamGone: 'keep' | 'follow'
+  onUpstreamDenied: 'keep' | 'follow'
+  shared: boolean
+}
+
+/** Collects problems instead of stopping at the first, so that one start shows them all. */
+export type Report = (path: KeyPath, reason: string) => void
+
+export function mergeUpstreams(settings: Settings, places: SecretPlaces, report: Report): UpstreamConfig[] {
+  const configured = new Map<string, [string, UpstreamSettings]>()
+  for (const [key, own] of Object.entries(settings.upstreams)) {
+    const name = upstreamName(key, report)
+    if (name === undefined) continue
+    if (configured.has(name)) report(['upstreams', key], `means the same upstream as another entry: ${name}`)
+    configured.set(name, [key, own])
+  }
+  const names = new Set([...Object.keys(presets), ...configured.keys()])
+  return [...names].map((name) => {
+    const [key, own] = configured.get(name) ?? [name, undefined]
+    return mergeOne(name, own, {
+      settings,
+      places,
+      report: (path, reason) => report(['upstreams', key, ...path], reason),
+    })
+  })
+}
+
+/** Two upstreams that share a name, names that nobody could ask for. */
+export function checkNames(upstreams: readonly UpstreamConfig[], hosted: readonly Pattern[]): Problem[] {
+  const owners = new Map<string, string>()
+  const problems: Problem[] = []
+  for (const { name, otherNames } of upstreams) for (const host of [name, ...otherNames]) owners.set(host, name)
+  for (const { name, alias } of upstreams) {
+    const implied = portAlias(name)
+    for (const other of new Set([alias, implied])) {
+      const owner = other === undefined ? undefined : owners.get(other)
+      const path = ['upstreams', name, ...(other === alias ? ['alias'] : [])]
+      if (other === 'library')
+        problems.push({ path, reason: 'library is the name of the official images of Docker Hub' })
+      if (owner !== undefined) problems.push({ path, reason: `${other} already means the upstream ${owner}` })
+      if (other !== undefined) owners.set(other, name)
+    }
+  }
+  for (const [index, pattern] of hosted.entries()) {
+    const covered = ['library', ...owners.keys()].find((component) => coversFirst(pattern, component))
+    if (covered === undefined) continue
+    const reason = `the pattern ${pattern} covers ${covered}, which belongs to ${owners.get(covered) ?? dockerHub}`
+    problems.push({ path: ['hosted', index], reason })
+  }
+  return problems
+}
+
+function upstreamName(key: string, report: Report): string | undefined {
+  const name = parseHost(key)
+  const preset = Object.entries(presets).find(([, { otherNames }]) => name !== undefined && otherNames.includes(name))
+  if (name === undefined) report(['upstreams', key], 'must be a host as clients write it: HOST or HOST:PORT')
+  else if (name === 'library') report(['upstreams', key], 'library is the name of the official images of Docker Hub')
+  else if (preset) report(['upstreams', key], `is another name of ${preset[0]}: configure that`)
+  else return name
+  return undefined
+}
+
+interface MergeContext {
+  settings: Settings
+  places: SecretPlaces
+  report: Report
+}
+
+function mergeOne(name: string, own: UpstreamSettings | undefined, context: MergeContext): UpstreamConfig {
+  const preset = Object.hasOwn(presets, name) ? presets[name] : undefined
+  const url = own?.url ?? parseUrl(preset?.url ?? `https://${name}`)
+  const credentials = own ? readCredentials(own, context) : []
+  if (own) checkOne(own, url, credentials.length > 0, context.report)
+  return {
+    name,
+    ...(own?.alias === undefined ? {} : { alias: own.alias }),
+    otherNames: preset?.otherNames ?? [],
+    url,
+    credentials,
+    tokenRealms: own?.tokenRealms ?? presetRealms(preset, own),
+    redirectHosts: own?.redirectHosts ?? [],
+    ...(own ? readTls(own, context) : {}),
+    insecure: own?.insecure ?? false,
+    ...(own?.proxy === undefined ? {} : readProxy(own.proxy, context)),
+    freshFor: own?.freshFor ?? context.settings.freshFor,
+    onUpstreamGone: own?.onUpstreamGone ?? 'keep',
+    onUpstreamDenied: own?.onUpstreamDenied ?? 'keep',
+    shared: own?.shared ?? false,
+  }
+}
+
+/** A registry that stands in for a public one has its own token server, and no business with the public one's. */
+function presetRealms(preset: Preset | undefined, own: UpstreamSettings | undefined): readonly string[] {
+  return preset && own?.url === undefined ? preset.tokenRealms : []
+}
+
+function checkOne(own: UpstreamSettings, url: URL, hasCredentials: boolean, report: Report): void {
+  const plain = url.protocol === 'http:'
+  if (plain && own.ca !== undefined) report(['ca'], 'has no use where url is http://')
+  if (plain && own.clientCertificate !== undefined) report(['clientCertificate'], 'has no use where url is http://')
+  if (own.insecure && own.ca !== undefined) report(['ca'], 'contradicts insecure: true')
+  if (plain && hasCredentials && !own.insecure && !isLoopback(url.hostname)) {
+    report(
+      ['url'],
+      'is http://, so credentials would travel in the clear: use https://, or say insecure: true if that is meant',
+    )
+  }
+}
+
+function readCredentials(own: UpstreamSettings, context: MergeContext): UpstreamCredential[] {
+  const { username, password, identityToken } = own
+  const general = [username, password, identityToken].some((part) => part !== undefined)
+  const prefixes = new Set<string>()
+  const found = own.credentials.map((entry, index) => {
+    if (prefixes.has(entry.prefix)) context.report(['credentials', index, 'prefix'], 'stands here for the second time')
+    prefixes.add(entry.prefix)
+    return readCredential(entry, ['credentials', index], context)
+  })
+  if (general) found.push(readCredential({ prefix: '', username, password, identityToken }, [], context))
+  return found.toSorted((one, other) => other.prefix.length - one.prefix.length)
+}
+
+interface CredentialSettings {
+  prefix: string
+  username?: string | undefined
+  password?: SecretSource | undefined
+  identityToken?: SecretSource | undefined
+}
+
+function readCredential(entry: CredentialSettings, at: KeyPath, { places, report }: MergeContext): UpstreamCredential {
+  const { prefix, username, password, identityToken } = entry
+  if (username === undefined && password !== undefined) report([...at, 'password'], 'needs a username')
+  if (password === undefined && identityToken === undefined)
+    report(at, 'has a username, but neither password nor identityToken')
+  const read = (key: string, source: SecretSource) => attempt(() => resolveSecret(source, places), [...at, key], report)
+  const [passwordRead, tokenRead] = [
+    password && read('password', password),
+    identityToken && read('identityToken', identityToken),
+  ]
+  return {
+    prefix,
+    username: username ?? '',
+    ...(passwordRead ? { password: passwordRead } : {}),
+    ...(tokenRead ? { identityToken: tokenRead } : {}),
+  }
+}
+
+function readTls(
+  own: UpstreamSettings,
+  { places, report }: MergeContext,
+): Pick<UpstreamConfig, 'ca' | 'clientCertificate'> {
+  const pem = (file: string, key: KeyPath) => attempt(() => pemText(places.path(file)), key, report)
+  const ca = own.ca === undefined ? undefined : pem(own.ca, ['ca'])
+  if (!own.clientCertificate) return ca === undefined ? {} : { ca }
+  const { cert: certFile, key: keyFile } = own.clientCertificate
+  const cert = pem(certFile, ['clientCertificate', 'cert'])
+  const key = attempt(
+    () => secret(readSecretFile(places.path(keyFile), places.env)),
+    ['clientCertificate', 'key'],
+    report,
+  )
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined || !key ? {} : { clientCertificate: { cert, key } }),
+  }
+}
+
+function pemText(path: string): string {
+  const text = readFileSync(path, 'utf8')
+  if (!text.includes('-----BEGIN CERTIFICATE-----')) throw new Error(`names ${path}, which holds no PEM certificate`)
+  return text
+}
+
+function readProxy(source: SecretSource, { places, report }: MergeContext): Pick<UpstreamConfig, 'proxy'> {
+  const proxy = attempt(() => resolveSecret(source, places), ['proxy'], report)
+  if (!proxy) return {}
+  if (/^https?:\/\/[^/]/i.test(proxy.reveal()) && URL.canParse(proxy.reveal())) return { proxy }
+  report(['proxy'], 'must be a URL with http:// or https://')
+  return {}
+}
+
+function attempt<T>(read: () => T, path: KeyPath, report: Report): T | undefined {
+  try {
+    return read()
+  } catch (error) {
+    const isSystem = error instanceof Error && 'code' in error
+    const reason = error instanceof Error ? error.message : String(error)
+    report(path, isSystem ? `cannot be read (${String(error.code)})` : reason)
+    return undefined
+  }
+}
