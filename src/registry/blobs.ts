@@ -1,0 +1,84 @@
+/** GET and HEAD of a blob (distribution spec, end-2), with the ranges of RFC 9110 section 14. */
+import { type Digest, parseDigest } from '../oci/digest.ts'
+import { OciError } from '../oci/errors.ts'
+import { octetStream } from '../oci/media-types.ts'
+import { type ByteRange, parseRange } from '../oci/range.ts'
+import type { OpenBlob, Repository } from '../repository/repository.ts'
+import type { Answer, Stream } from './answer.ts'
+import { errorAnswer } from './errors.ts'
+import type { Head } from './guard.ts'
+import { type HeaderMap, digestHeaders, etagOf, freshnessHeaders } from './headers.ts'
+
+/** HEAD asks the repository for facts only: it opens no body. */
+export async function blobFacts(repository: Repository, text: string): Promise<Answer> {
+  const digest = readDigest(text)
+  const blob = await repository.stat(digest)
+  if (!blob) throw unknown(digest)
+  return { status: 200, headers: { ...blobHeaders(digest, blob.size), ...freshnessHeaders(blob) } }
+}
+
+/** @throws OciError BLOB_UNKNOWN 404, DIGEST_INVALID 400, or what the repository throws */
+export async function blobAnswer(repository: Repository, text: string, head: Head): Promise<Answer | Stream> {
+  const digest = readDigest(text)
+  const range = rangeOf(head, digest)
+  if (range === 'invalid') throw new OciError('RANGE_INVALID', 'The Range header is malformed.')
+  try {
+    const blob = await repository.blob(digest, range)
+    if (!blob) throw unknown(digest)
+    return streamOf(digest, blob)
+  } catch (error) {
+    if (error instanceof OciError && error.code === 'RANGE_INVALID') return unsatisfiable(repository, digest, error)
+    throw error
+  }
+}
+
+function streamOf(digest: Digest, blob: OpenBlob): Stream {
+  const { span, bytes: source } = blob
+  const fresh = freshnessHeaders(blob)
+  if (!span) {
+    const headers = { ...blobHeaders(digest, source.size), ...fresh }
+    return { status: 200, headers, source, start: 0, end: source.size }
+  }
+  const headers = {
+    ...blobHeaders(digest, span.end - span.start),
+    'Content-Range': `bytes ${span.start}-${span.end - 1}/${source.size ?? '*'}`,
+    ...fresh,
+  }
+  return { status: 206, headers, source, ...span }
+}
+
+function blobHeaders(digest: Digest, length: number | undefined): HeaderMap {
+  return {
+    'Content-Type': octetStream,
+    ...(length !== undefined && { 'Content-Length': String(length) }),
+    'Accept-Ranges': 'bytes',
+    ...digestHeaders(digest),
+  }
+}
+
+/** A Range that holds for another entity is none (If-Range, RFC 9110 section 13.1.5). */
+function rangeOf(head: Head, digest: Digest): ByteRange | 'invalid' | undefined {
+  const onlyIf = head.header('if-range')
+  if (onlyIf.length > 0 && onlyIf.join() !== etagOf(digest)) return undefined
+  const lines = head.header('range')
+  const range = parseRange(lines.length > 1 ? lines.join(',') : lines[0])
+  return range === 'whole' ? undefined : range
+}
+
+/** 416 should say how large the blob is; not knowing that is no reason to answer something else. */
+async function unsatisfiable(repository: Repository, digest: Digest, error: OciError): Promise<Answer> {
+  const blob = await repository.stat(digest).catch(() => undefined)
+  const answer = errorAnswer(error)
+  if (blob) Object.assign(answer.headers, { 'Content-Range': `bytes */${blob.size}` }, freshnessHeaders(blob))
+  return answer
+}
+
+function readDigest(text: string): Digest {
+  const digest = parseDigest(text)
+  if (!digest) throw new OciError('DIGEST_INVALID', `${JSON.stringify(text)} is no sha256 or sha512 digest.`)
+  return digest
+}
+
+function unknown(digest: Digest): OciError {
+  return new OciError('BLOB_UNKNOWN', `There is no blob ${digest} in this repository.`)
+}

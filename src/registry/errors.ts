@@ -1,0 +1,25 @@
+/** The one place where an error becomes an answer (distribution spec, "Error Codes"). */
+import { OciError } from '../oci/errors.ts'
+import { type Answer, jsonAnswer } from './answer.ts'
+import { commonHeaders } from './headers.ts'
+
+/** An OciError says itself what the client is told; of anything else the client learns nothing but that it happened. */
+export function errorAnswer(error: unknown): Answer {
+  const known =
+    error instanceof OciError ? error : new OciError('INTERNAL', 'The registry has failed; its log says more.')
+  const body = { errors: [{ code: known.code, message: known.detail }] }
+  const answer = jsonAnswer(known.status, 'application/json', JSON.stringify(body))
+  if (known.retryAfter !== undefined) answer.headers['Retry-After'] = String(Math.max(0, Math.ceil(known.retryAfter)))
+  // Where the request itself was uncertain, so is where the next one on this connection starts.
+  if (known.code === 'UNSUPPORTED' && known.status === 400) answer.headers.Connection = 'close'
+  return answer
+}
+
+/** For requests that the server around the registry cannot make a Request of: the `errorHandler` of its listener. */
+export function renderServerError(error: unknown): Response {
+  const isTheirs = error instanceof Error && error.name === 'RequestError'
+  const answer = errorAnswer(
+    isTheirs ? new OciError('UNSUPPORTED', `The request is malformed: ${error.message}.`, { status: 400 }) : error,
+  )
+  return new Response(answer.body, { status: answer.status, headers: { ...commonHeaders(), ...answer.headers } })
+}

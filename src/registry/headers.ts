@@ -1,0 +1,51 @@
+/** The headers that answers share (protocol.md of the design: the contract that satisfies all clients). */
+import type { Digest } from '../oci/digest.ts'
+import type { Freshness } from '../repository/repository.ts'
+
+export type HeaderMap = Record<string, string>
+
+const longestWarning = 4096
+
+/** On every answer of every route. */
+export function commonHeaders(): HeaderMap {
+  return { 'Docker-Distribution-Api-Version': 'registry/2.0', 'X-Content-Type-Options': 'nosniff' }
+}
+
+/** How an answer of a repository came to be: `Entrepot-Cache`, `Age`, `Warning`. */
+export function freshnessHeaders(freshness: Freshness): HeaderMap {
+  return {
+    'Entrepot-Cache': freshness.cache,
+    ...(freshness.age !== undefined && { Age: String(Math.max(0, Math.trunc(freshness.age))) }),
+    ...(freshness.warning !== undefined && { Warning: warningOf(freshness.warning) }),
+  }
+}
+
+/** What names content: `Docker-Content-Digest` and the ETag made of it. */
+export function digestHeaders(digest: Digest): HeaderMap {
+  return { 'Docker-Content-Digest': digest, ETag: etagOf(digest) }
+}
+
+export function etagOf(digest: Digest): string {
+  return `"${digest}"`
+}
+
+/** Whether an If-None-Match header holds the ETag; weak comparison (RFC 9110 section 13.1.2). */
+export function matchesEtag(header: string | undefined, digest: Digest): boolean {
+  if (header === undefined) return false
+  const wanted = etagOf(digest)
+  return header.split(',').some((tag) => [wanted, `W/${wanted}`, '*'].includes(tag.trim()))
+}
+
+/** `299 - "text"` without a date, at most 4096 bytes (distribution spec, "Warnings"): podman and containerd print it. */
+function warningOf(text: string): string {
+  const [start, end] = ['299 - "', '"']
+  const plain = text.replaceAll(/[^\u0020-\u007e]/g, ' ')
+  const room = longestWarning - start.length - end.length
+  let quoted = ''
+  for (const character of plain) {
+    const piece = character === '"' || character === '\\' ? `\\${character}` : character
+    if (quoted.length + piece.length > room) break
+    quoted += piece
+  }
+  return start + quoted + end
+}
