@@ -9,7 +9,7 @@ import { writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, request as sendRequest, type ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream'
 
-export interface TokenCall {
+interface TokenCall {
   method: string
   grant: 'anonymous' | 'password' | 'refresh_token' | 'refused'
   service: string | undefined

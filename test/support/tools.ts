@@ -3,7 +3,7 @@ import { accessSync, constants, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
-export type GoTool =
+type GoTool =
   | 'crane'
   | 'ggcr-registry'
   | 'helm3'
@@ -32,7 +32,7 @@ export function toolPath(tool: Tool): string {
 
 /** Those of the tools that are not here. @throws under CI, where none may be missing */
 export function missingTools(...tools: Tool[]): Tool[] {
-  const missing = tools.filter((tool) => findTool(tool) === undefined)
+  const missing = [...new Set(tools)].filter((tool) => findTool(tool) === undefined)
   if (missing.length > 0 && process.env['CI']) throw new Error(`not installed: ${missing.join(', ')}`)
   return missing
 }

@@ -6,7 +6,7 @@ import { type Running, start } from './process.ts'
 import { startTokenServer, type TokenServer } from './token-server.ts'
 import { toolPath } from './tools.ts'
 
-export interface Credentials {
+interface Credentials {
   username: string
   password: string
 }
