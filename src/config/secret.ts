@@ -1,14 +1,7 @@
-/** Passwords and tokens of the configuration: where they come from, and the wrapper that keeps them out of logs and errors. */
+/** Passwords and tokens of the configuration: where they come from. */
 import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from 'node:fs'
 import { dirname } from 'node:path'
-import { inspect } from 'node:util'
-
-/** Shows itself as `[redacted]` to everything but `reveal`. */
-export interface Secret {
-  reveal(): string
-  toString(): string
-  toJSON(): string
-}
+import { type Secret, secret } from '../oci/secret.ts'
 
 /** What the file says: the text itself, a file that holds it, or a variable that does. */
 export type SecretSource = string | { file: string } | { env: string }
@@ -20,13 +13,6 @@ export interface SecretPlaces {
 }
 
 const largestSecret = 64 * 1024
-
-const redacted = () => '[redacted]'
-
-export function secret(text: string): Secret {
-  const wrapped = { reveal: () => text, toString: redacted, toJSON: redacted, [inspect.custom]: redacted }
-  return Object.freeze(wrapped)
-}
 
 /** @throws Error with a sentence that says what to do, never with the secret */
 export function resolveSecret(source: SecretSource, places: SecretPlaces): Secret {

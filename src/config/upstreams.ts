@@ -5,7 +5,8 @@ import { parseHost, portAlias } from '../oci/host.ts'
 import { dockerHub, type Preset, presets } from './presets.ts'
 import type { KeyPath, Problem } from './problem.ts'
 import type { Settings, UpstreamSettings } from './schema.ts'
-import { readSecretFile, resolveSecret, type Secret, secret, type SecretPlaces, type SecretSource } from './secret.ts'
+import { type Secret, secret } from '../oci/secret.ts'
+import { readSecretFile, resolveSecret, type SecretPlaces, type SecretSource } from './secret.ts'
 import { isLoopback, parseUrl } from './values.ts'
 
 interface UpstreamCredential {

@@ -3,7 +3,8 @@
  * (containers-auth.json(5)).
  */
 import type { RepositoryName } from '../oci/name.ts'
-import { type Credential, secret } from './credential.ts'
+import type { Credential } from './credential.ts'
+import { secret } from '../oci/secret.ts'
 import { isObject, type JsonObject, parseObject, textOf } from './json-object.ts'
 
 export interface AuthFile {

@@ -4,7 +4,8 @@
  */
 import { spawn } from 'node:child_process'
 import { LRUCache } from 'lru-cache'
-import { type Credential, secret } from './credential.ts'
+import type { Credential } from './credential.ts'
+import { secret } from '../oci/secret.ts'
 import { parseObject, textOf } from './json-object.ts'
 
 export interface CredentialHelpers {

@@ -1,6 +1,6 @@
-/** What we know of who we are to an upstream, and the wrapper that keeps secrets out of logs, errors and JSON. */
-import { inspect } from 'node:util'
+/** What we know of who we are to an upstream. */
 import type { RepositoryName } from '../oci/name.ts'
+import type { Secret } from '../oci/secret.ts'
 import type { CredentialIdentity } from './upstream.ts'
 
 /** A credential as it was found. At least one of `password`, `identityToken` and `registryToken` is there. */
@@ -22,20 +22,6 @@ export interface Credential {
  * @throws UpstreamError `unreachable` where it could not be found out (a helper that fails, a file that cannot be read)
  */
 export type CredentialSource = (repository: RepositoryName) => Promise<Credential | undefined>
-
-/** Shows itself as `[redacted]` to everything but `reveal`. */
-export interface Secret {
-  reveal(): string
-  toString(): string
-  toJSON(): string
-}
-
-const redacted = () => '[redacted]'
-
-export function secret(text: string): Secret {
-  const wrapped = { reveal: () => text, toString: redacted, toJSON: redacted, [inspect.custom]: redacted }
-  return Object.freeze(wrapped)
-}
 
 /** Whether both would be the same to a server; tells a rotated credential from one that is still wrong. */
 export function sameSecrets(one: Credential, other: Credential): boolean {

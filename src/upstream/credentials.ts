@@ -1,6 +1,7 @@
 /** Where an upstream's credentials come from: the configuration first, then what the user's own tools know. */
 import type { RepositoryName } from '../oci/name.ts'
-import { type Credential, type CredentialSource, secret } from './credential.ts'
+import type { Credential, CredentialSource } from './credential.ts'
+import type { Secret } from '../oci/secret.ts'
 import type { DockerCredentials } from './docker-config.ts'
 
 export interface ConfiguredCredential {
@@ -8,14 +9,14 @@ export interface ConfiguredCredential {
   prefix?: string
   /** Empty where only an identity token is known. */
   username: string
-  password?: string
-  identityToken?: string
+  password?: Secret
+  identityToken?: Secret
 }
 
 export interface CredentialsOptions {
   /** The upstream's name, which is also the host that the user's tools know it by. */
   upstream: string
-  configured: ConfiguredCredential[]
+  configured: readonly ConfiguredCredential[]
   docker?: DockerCredentials
 }
 
@@ -30,12 +31,7 @@ export function createCredentials({ upstream, configured, docker }: CredentialsO
 }
 
 function toCredential({ username, password, identityToken }: ConfiguredCredential): Credential {
-  return {
-    identity: `config:${username === '' ? '<token>' : username}`,
-    username,
-    ...(password !== undefined && { password: secret(password) }),
-    ...(identityToken !== undefined && { identityToken: secret(identityToken) }),
-  }
+  return { identity: `config:${username === '' ? '<token>' : username}`, username, password, identityToken }
 }
 
 function covers(prefix: string, repository: RepositoryName): boolean {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { hint, showPath } from '../../src/config/problem.ts'
-import { exposureOf, secret } from '../../src/config/secret.ts'
+import { exposureOf } from '../../src/config/secret.ts'
+import { secret } from '../../src/oci/secret.ts'
 import { parseDuration, parseListen, parseSize, parseUrl } from '../../src/config/values.ts'
 
 test.each([

@@ -2,7 +2,8 @@
 import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type AuthorizerOptions, createAuthorizer } from '../../../src/upstream/authorizer.ts'
-import { type Credential, secret } from '../../../src/upstream/credential.ts'
+import type { Credential } from '../../../src/upstream/credential.ts'
+import { secret } from '../../../src/oci/secret.ts'
 import { basicHeader, login, name, plainSend, reply, startTokenServer, type TokenServer } from './support.ts'
 
 const repository = name('team/app')

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
-import { secret } from '../../../src/upstream/credential.ts'
+import { secret } from '../../../src/oci/secret.ts'
 import { createCredentials } from '../../../src/upstream/credentials.ts'
 import { login, name } from './support.ts'
 
@@ -10,9 +10,9 @@ test('of the configured credentials the one with the longest prefix counts, by w
   const credentials = createCredentials({
     upstream: 'reg.example',
     configured: [
-      { prefix: 'team', username: 'team', password: 'pw' },
-      { username: 'all', password: 'pw' },
-      { prefix: 'team/app', username: 'app', password: 'pw' },
+      { prefix: 'team', username: 'team', password: secret('pw') },
+      { username: 'all', password: secret('pw') },
+      { prefix: 'team/app', username: 'app', password: secret('pw') },
     ],
     docker,
   })
@@ -24,7 +24,7 @@ test('of the configured credentials the one with the longest prefix counts, by w
 })
 
 test("what the configuration does not cover is looked up in docker's", async () => {
-  const configured = [{ prefix: 'team', username: 'team', password: 'pw' }]
+  const configured = [{ prefix: 'team', username: 'team', password: secret('pw') }]
   const asked: string[] = []
   const credentials = createCredentials({
     upstream: 'reg.example',
@@ -40,7 +40,7 @@ test("what the configuration does not cover is looked up in docker's", async () 
 })
 
 test('an identity token without a user name is a credential too', async () => {
-  const configured = [{ prefix: '', username: '', identityToken: 'refresh' }]
+  const configured = [{ prefix: '', username: '', identityToken: secret('refresh') }]
   const found = await createCredentials({ upstream: 'reg.example', configured })(name('a'))
   expect(found).toMatchObject({ identity: 'config:<token>', username: '' })
   expect(found?.identityToken?.reveal()).toBe('refresh')

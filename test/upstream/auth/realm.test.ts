@@ -1,7 +1,8 @@
 /** The realm rules against a server that every host leads to and that records all that it is told. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createAuthorizer } from '../../../src/upstream/authorizer.ts'
-import { type Credential, secret } from '../../../src/upstream/credential.ts'
+import type { Credential } from '../../../src/upstream/credential.ts'
+import { secret } from '../../../src/oci/secret.ts'
 import { name, plainSend, startTokenServer, type TokenServer } from './support.ts'
 
 const canary = 'canary-5f1d'

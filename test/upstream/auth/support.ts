@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, request as startRequest, type ServerResponse } from 'node:http'
 import { type RepositoryName, parseName } from '../../../src/oci/name.ts'
 import { UpstreamError } from '../../../src/oci/errors.ts'
-import { type Credential, secret } from '../../../src/upstream/credential.ts'
+import type { Credential } from '../../../src/upstream/credential.ts'
+import { secret } from '../../../src/oci/secret.ts'
 import type { Send, UpstreamResponse } from '../../../src/upstream/send.ts'
 
 export interface TokenCall {
