@@ -3,7 +3,7 @@
 // npm package `node`, pinned, into the ignored folder .node), installs the dependencies where they are missing or older than
 // the lock file, and then starts the daemon, or with `--run COMMAND ...` a development command, under that Node.
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -34,8 +34,9 @@ function installedNode() {
   const manifest = { private: true, allowScripts: { [`node@${pinnedNode}`]: true } }
   writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest))
   npm(process.execPath, ['install', '--prefix', folder, '--save-exact', `node@${pinnedNode}`])
-  if (versionOf(binary) === pinnedNode) return binary
-  fail(`Node ${pinnedNode} did not install. Install Node ${oldestMajor} or newer yourself and try again.`)
+  return versionOf(binary) === pinnedNode
+    ? binary
+    : fail(`Node ${pinnedNode} did not install. Install Node ${oldestMajor} or newer yourself and try again.`)
 }
 
 function installDependencies() {
