@@ -1,6 +1,6 @@
 /** What upstreams answered about names: tags, lists of tags, referrers; and the pins that hold closures. */
-import type { Digest } from '../oci/digest.ts'
-import type { Tag } from '../oci/name.ts'
+import { type Digest, parseDigest } from '../oci/digest.ts'
+import { parseTag, type Tag } from '../oci/name.ts'
 import type { RecordStore } from './record-store.ts'
 import {
   decode,
@@ -32,7 +32,8 @@ export function createAnswers(records: RecordStore): Answers {
     async tagRecords(repository) {
       const found = new Map<Tag, TagRecord>()
       for await (const [key, value] of records.scan(keys.tagsOf(repository))) {
-        found.set(lastPart(key) as Tag, decode<TagRecord>(value))
+        const tag = parseTag(lastPart(key))
+        if (tag) found.set(tag, decode<TagRecord>(value))
       }
       return found
     },
@@ -46,7 +47,10 @@ export function createAnswers(records: RecordStore): Answers {
     unpin: (repository, digest) => records.write([{ delete: keys.pin(repository, digest) }]),
     async pins() {
       const digests = new Set<Digest>()
-      for await (const [key] of records.scan(keys.pins())) digests.add(lastPart(key) as Digest)
+      for await (const [key] of records.scan(keys.pins())) {
+        const digest = parseDigest(lastPart(key))
+        if (digest) digests.add(digest)
+      }
       return digests
     },
   }

@@ -3,12 +3,17 @@ import type { BlobStore } from '../store/blob-store.ts'
 import type { KeyValue } from '../store/key-value.ts'
 import { type Answers, createAnswers } from './answers.ts'
 import { type Content, createContent } from './content.ts'
+import type { WholeSpool } from './places.ts'
 import { createRecordStore } from './record-store.ts'
+import { encode, keys } from './records.ts'
 import type { SourcesFile } from './sources.ts'
 import { createUses, type Uses } from './uses.ts'
 
 export interface Catalog extends Content, Answers {
   readonly uses: Uses
+  /** Whether all files have been looked at under this catalog: before that one without a record may be what a lost catalog kept. */
+  filesAreKnown(): Promise<boolean>
+  setFilesKnown(known: boolean): Promise<void>
   close(): Promise<void>
 }
 
@@ -16,8 +21,9 @@ export interface CatalogOptions {
   store: KeyValue
   files: BlobStore
   sources: SourcesFile
-  spool: (bytes: Uint8Array) => Promise<string>
+  spool: (bytes: Uint8Array) => Promise<WholeSpool>
   count: (bytes: number) => void
+  warn?: (message: string, error: unknown) => void
   now?: () => number
 }
 
@@ -29,9 +35,15 @@ export function createCatalog(options: CatalogOptions): Catalog {
     ...createContent({ ...options, records, uses, now }),
     ...createAnswers(records),
     uses,
+    filesAreKnown: async () => (await records.bytes(keys.filesKnown())) !== undefined,
+    setFilesKnown: (known) =>
+      records.write([known ? { put: keys.filesKnown(), value: encode({}) } : { delete: keys.filesKnown() }]),
     async close() {
-      await uses.close()
-      await store.close()
+      try {
+        await uses.close()
+      } finally {
+        await store.close()
+      }
     },
   }
 }

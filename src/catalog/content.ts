@@ -2,15 +2,17 @@
  * Bytes by digest, and the links that make them readable through a repository. Everything that is kept comes in through `keep`
  * and goes out through `forget`; both hold the digest's lock and the commit order of docs/architecture.md.
  */
-import { LRUCache } from 'lru-cache'
-import { readFile, unlink } from 'node:fs/promises'
-import { type ByteSource, readAll } from '../oci/byte-source.ts'
-import { algorithmOf, type Digest, digestOf } from '../oci/digest.ts'
+import { unlink } from 'node:fs/promises'
+import { failpoint } from '../observe/failpoint.ts'
+import type { ByteSource } from '../oci/byte-source.ts'
+import { type Digest, parseDigest } from '../oci/digest.ts'
 import type { Tag } from '../oci/name.ts'
 import type { BlobStore } from '../store/blob-store.ts'
-import type { Operation } from '../store/key-value.ts'
 import { createHolds } from './holds.ts'
+import { isLinked, linkOperations, sourcesOf, union, unlinkOperations } from './links.ts'
 import { createLock } from './lock.ts'
+import { createManifestReader, type KeptManifest } from './manifest-reader.ts'
+import { type Bytes, createPlaces, placeOf, sizeOf, type WholeSpool } from './places.ts'
 import type { RecordStore } from './record-store.ts'
 import {
   type BlobRecord,
@@ -25,22 +27,9 @@ import {
   type Source,
   type TagRecord,
 } from './records.ts'
+import type { Reservation } from './room.ts'
 import type { SourcesFile } from './sources.ts'
 import type { Uses } from './uses.ts'
-
-/** Larger content is a file (measured: docs/decisions/0001-bytes-outside-leveldb.md). */
-export const inlineLimit = 16 * 1024
-
-const memoryForManifests = 32 * 1024 * 1024
-
-export interface KeptManifest {
-  digest: Digest
-  bytes: Uint8Array
-  link: Link
-}
-
-/** Bytes that already match their digest: in memory, or in a spool file, which `keep` takes over. */
-export type Bytes = { bytes: Uint8Array } | { spool: string; size: number }
 
 export interface Keeping {
   digest: Digest
@@ -50,6 +39,8 @@ export interface Keeping {
   /** For a manifest: what it reaches, and the tag that it was asked for by. */
   edges?: EdgesRecord
   tag?: { tag: Tag; record: TagRecord }
+  /** Room for the bytes, which ends as they are kept; where keeping fails it stays the caller's. */
+  reservation?: Reservation
 }
 
 export interface Content {
@@ -68,6 +59,10 @@ export interface Content {
   adoptFile(digest: Digest, record: BlobRecord): Promise<void>
   /** Drops record, links and bytes; an open reader keeps its own. Settles with the bytes that were freed. */
   forget(digest: Digest): Promise<number>
+  /** Forgets bytes that turned out to be damaged, unless others have taken their place since `record` was read. */
+  forgetDamaged(digest: Digest, record: BlobRecord): Promise<void>
+  /** Forgets what no link names. */
+  forgetUnlinked(digest: Digest): Promise<void>
   /** Deletes a file that no record speaks of. */
   sweepFile(digest: Digest): Promise<void>
   /** Whether somebody reads it now. */
@@ -83,129 +78,104 @@ export interface ContentOptions {
   files: BlobStore
   sources: SourcesFile
   uses: Uses
-  /** Writes bytes to a new spool file and settles with its path. */
-  spool: (bytes: Uint8Array) => Promise<string>
-  /** Told of content that comes or goes, in bytes. */
+  /** Writes bytes to a new spool file. */
+  spool: (bytes: Uint8Array) => Promise<WholeSpool>
+  /** Told of content that comes without a reservation, or goes, in bytes. */
   count: (bytes: number) => void
+  /** Told of what was lost and costs a fetch. */
+  warn?: (message: string, error: unknown) => void
   now?: () => number
 }
 
 export function createContent(options: ContentOptions): Content {
-  const { records, files, sources, uses, spool, count, now = Date.now } = options
+  const { records, sources, uses, count, warn = () => {}, now = Date.now } = options
   const locked = createLock()
   const holds = createHolds()
-  const manifests = new LRUCache<string, KeptManifest>({
-    maxSize: memoryForManifests,
-    sizeCalculation: (kept) => kept.bytes.length + 512,
+  const places = createPlaces(options)
+  const manifests = createManifestReader({
+    records,
+    uses,
+    open,
+    async onDamage(digest, error) {
+      warn(`the kept manifest ${digest} is damaged; it is dropped`, error)
+      await forget(digest)
+    },
   })
 
   const blob = (digest: Digest) => records.read<BlobRecord>(keys.blob(digest))
 
-  async function openBytes(digest: Digest, record: BlobRecord): Promise<ByteSource | undefined> {
-    if (record.place === 'inline') {
-      const bytes = await records.bytes(keys.inline(digest))
-      return bytes && digestOf(bytes, algorithmOf(digest)) === digest ? inMemory(bytes) : undefined
-    }
-    const source = await files.open(digest)
-    if (source?.size === record.size) return source
-    await source?.close()
-    return undefined
-  }
-
-  async function isThere(digest: Digest, record: BlobRecord): Promise<boolean> {
-    const source = await openBytes(digest, record)
-    await source?.close()
-    return source !== undefined
-  }
-
   async function open(digest: Digest): Promise<ByteSource | undefined> {
     const record = await blob(digest)
     if (!record) return undefined
-    const source = await openBytes(digest, record)
+    const source = await places.open(digest, record)
     if (source) return holds.hold(digest, source)
-    await locked(digest, async () => {
+    const isBack = await locked(digest, async () => {
       const still = await blob(digest)
-      if (still && !(await isThere(digest, still))) await drop(digest, still)
+      if (!still) return false
+      if (await places.isThere(digest, still)) return true
+      await drop(digest, still)
+      return false
     })
-    return undefined
+    return isBack ? open(digest) : undefined
   }
 
   // The record first, the file after it: a crash in between leaves a file without a record, which the next start sweeps.
   async function drop(digest: Digest, record: BlobRecord): Promise<void> {
-    const operations: Operation[] = [keys.blob, keys.inline, keys.edges, keys.used].map((key) => ({
-      delete: key(digest),
-    }))
-    for await (const [key] of records.scan(keys.linksOf(digest))) {
-      const [, , origin = '', name = '', kind = ''] = key.split(' ')
-      operations.push({ delete: key }, { delete: `link ${origin} ${name} ${kind} ${digest}` })
-      manifests.delete(`${origin} ${name} ${digest}`)
+    const { operations, repositories } = await unlinkOperations(records, digest)
+    for (const key of [keys.blob, keys.inline, keys.edges, keys.used]) operations.push({ delete: key(digest) })
+    uses.forget(digest)
+    try {
+      await records.write(operations)
+    } finally {
+      for (const repository of repositories) manifests.changed(repository, digest)
     }
-    await records.write(operations)
+    failpoint('content.dropped')
     count(-record.size)
-    if (record.place === 'file') await files.delete(digest)
+    await places.remove(digest, record.place)
   }
 
-  async function place(digest: Digest, bytes: Bytes): Promise<Operation[]> {
-    if ('bytes' in bytes && bytes.bytes.length <= inlineLimit) {
-      return [{ put: keys.inline(digest), value: bytes.bytes }]
-    }
-    const path = 'bytes' in bytes ? await spool(bytes.bytes) : bytes.spool
-    const size = sizeOf(bytes)
-    if (size > inlineLimit) {
-      await files.delete(digest)
-      await files.adopt(path, { digest, size })
-      return []
-    }
-    const value = await readFile(path)
-    await unlink(path)
-    return [{ put: keys.inline(digest), value }]
-  }
-
-  async function keep({ digest, bytes, links, edges, tag }: Keeping): Promise<void> {
+  async function keep({ digest, bytes, links, edges, tag, reservation }: Keeping): Promise<void> {
     const before = await blob(digest)
-    const kept = before && (await isThere(digest, before)) ? before : undefined
+    const kept = before && (await places.isThere(digest, before)) ? before : undefined
     if (kept && 'spool' in bytes) await unlink(bytes.spool)
-    const operations = kept ? [] : await place(digest, bytes)
+    const operations = kept ? [] : await places.put(digest, bytes)
     const size = sizeOf(bytes)
-    const at = now()
-    const added = sourcesOf(links)
     const record: BlobRecord = {
       size,
-      place: kept?.place ?? (size > inlineLimit ? 'file' : 'inline'),
-      verifiedAt: kept?.verifiedAt ?? at,
-      keptAt: before?.keptAt ?? at,
-      sources: union(before?.sources ?? [], added),
+      place: kept?.place ?? placeOf(size),
+      verifiedAt: kept?.verifiedAt ?? now(),
+      keptAt: kept?.keptAt ?? now(),
+      sources: union(before?.sources ?? [], sourcesOf(links)),
     }
     operations.push({ put: keys.blob(digest), value: encode(record) }, ...links.flatMap(linkOperations))
     if (edges) operations.push({ put: keys.edges(digest), value: encode(edges) })
     for (const { repository } of tag ? links : []) {
       if (tag) operations.push({ put: keys.tag(repository, tag.tag), value: encode(tag.record) })
     }
-    if (record.place === 'file') for (const source of added) await sources.append(digest, source)
-    await records.write(operations)
-    if (!before) count(size)
+    failpoint('content.placed')
+    try {
+      await records.write(operations)
+    } catch (error) {
+      // What has no record is not kept: its bytes would only take up room, uncounted.
+      if (!kept) await places.remove(digest, record.place)
+      throw error
+    } finally {
+      for (const { repository } of links) manifests.changed(repository, digest)
+    }
+    const more = size - (before?.size ?? 0)
+    if (reservation) reservation.keep(more)
+    else count(more)
     uses.touch(digest)
+    if (record.place === 'file') await noteSources(digest, record.sources.slice(before?.sources.length ?? 0))
   }
 
-  async function manifest(repository: RepositoryKey, digest: Digest): Promise<KeptManifest | undefined> {
-    const key = `${repository.origin} ${repository.name} ${digest}`
-    const remembered = manifests.get(key)
-    if (remembered) {
-      uses.touch(digest)
-      return remembered
+  // After the record, so that what rewrites the file from the records misses none. A line that is lost costs one fetch.
+  async function noteSources(digest: Digest, added: Source[]): Promise<void> {
+    try {
+      for (const source of added) await sources.append(digest, source)
+    } catch (error) {
+      warn(`where ${digest} came from could not be noted beside it`, error)
     }
-    const link = await records.read<Link>(keys.link(repository, 'manifest', digest))
-    const source = link && (await open(digest))
-    if (!link || !source) return undefined
-    const bytes = await readAll(source)
-    if (digestOf(bytes, algorithmOf(digest)) !== digest) {
-      await forget(digest)
-      return undefined
-    }
-    const kept = { digest, bytes, link }
-    manifests.set(key, kept)
-    uses.touch(digest)
-    return kept
   }
 
   const forget = (digest: Digest) =>
@@ -220,9 +190,19 @@ export function createContent(options: ContentOptions): Content {
     link: (repository, kind, digest) => records.read<Link>(keys.link(repository, kind, digest)),
     blob,
     edges: (digest) => records.read<EdgesRecord>(keys.edges(digest)),
-    manifest,
+    manifest: (repository, digest) => manifests.read(repository, digest),
     open,
     forget,
+    forgetDamaged: (digest, record) =>
+      locked(digest, async () => {
+        const still = await blob(digest)
+        if (still && still.keptAt === record.keptAt) await drop(digest, still)
+      }),
+    forgetUnlinked: (digest) =>
+      locked(digest, async () => {
+        const record = (await isLinked(records, digest)) ? undefined : await blob(digest)
+        if (record) await drop(digest, record)
+      }),
     isHeld: (digest) => holds.isHeld(digest),
     blobs: () => byDigest<BlobRecord>(records.scan(keys.blobs())),
     allEdges: () => byDigest<EdgesRecord>(records.scan(keys.allEdges())),
@@ -233,7 +213,11 @@ export function createContent(options: ContentOptions): Content {
     addLink: (link) =>
       locked(link.digest, async () => {
         if (!(await blob(link.digest))) return false
-        await records.write(linkOperations(link))
+        try {
+          await records.write(linkOperations(link))
+        } finally {
+          manifests.changed(link.repository, link.digest)
+        }
         return true
       }),
     setVerified: (digest, at) =>
@@ -249,44 +233,14 @@ export function createContent(options: ContentOptions): Content {
       }),
     sweepFile: (digest) =>
       locked(digest, async () => {
-        if (!(await blob(digest))) await files.delete(digest)
+        if (!(await blob(digest))) await places.remove(digest, 'file')
       }),
   }
 }
 
-function linkOperations(link: Link): Operation[] {
-  return [
-    { put: keys.link(link.repository, link.kind, link.digest), value: encode(link) },
-    { put: keys.linkOf(link.digest, link.repository, link.kind), value: encode({}) },
-  ]
-}
-
 async function* byDigest<T>(pairs: AsyncIterable<[string, Uint8Array]>): AsyncGenerator<[Digest, T]> {
-  for await (const [key, value] of pairs) yield [lastPart(key) as Digest, decode<T>(value)]
-}
-
-function sizeOf(bytes: Bytes): number {
-  return 'bytes' in bytes ? bytes.bytes.length : bytes.size
-}
-
-function sourcesOf(links: Link[]): Source[] {
-  const fetched = links.filter((link) => link.proof === 'fetched')
-  return fetched.map((link) => ({ upstream: link.repository.origin, credential: link.credential }))
-}
-
-function union(before: Source[], added: Source[]): Source[] {
-  const all = new Map([...before, ...added].map((source) => [`${source.upstream} ${source.credential}`, source]))
-  return [...all.values()]
-}
-
-function inMemory(bytes: Uint8Array): ByteSource {
-  return {
-    size: bytes.length,
-    async read(position, buffer) {
-      const part = bytes.subarray(position, position + buffer.length)
-      buffer.set(part)
-      return part.length
-    },
-    async close() {},
+  for await (const [key, value] of pairs) {
+    const digest = parseDigest(lastPart(key))
+    if (digest) yield [digest, decode<T>(value)]
   }
 }

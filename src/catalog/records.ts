@@ -1,7 +1,7 @@
 /** What the catalog keeps, record by record, and the keys they stand under. Times are ms since the epoch, sizes bytes. */
 import type { Descriptor } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
-import type { RepositoryName, Tag } from '../oci/name.ts'
+import { parseName, type RepositoryName, type Tag } from '../oci/name.ts'
 
 /** A repository as the catalog names it: the upstream's name and the name that the upstream itself uses. */
 export interface RepositoryKey {
@@ -91,11 +91,13 @@ export const keys = {
   tagsOf: (repository: RepositoryKey) => `tag ${repository.origin} ${repository.name} `,
   allTags: () => 'tag ',
   list: (repository: RepositoryKey) => `tags ${repository.origin} ${repository.name}`,
-  referrers: (repository: RepositoryKey, subject: Digest) => `referrers ${repository.origin} ${repository.name} ${subject}`,
+  referrers: (repository: RepositoryKey, subject: Digest) =>
+    `referrers ${repository.origin} ${repository.name} ${subject}`,
   used: (digest: Digest) => `used ${digest}`,
   allUsed: () => 'used ',
   pin: (repository: RepositoryKey, reference: string) => `pin ${repository.origin} ${repository.name} ${reference}`,
   pins: () => 'pin ',
+  filesKnown: () => 'files-known',
 }
 
 /** The last part of a key: a digest, a tag or a kind. */
@@ -103,11 +105,21 @@ export function lastPart(key: string): string {
   return key.slice(key.lastIndexOf(' ') + 1)
 }
 
+/** The repository and kind that a key of `linksOf` names. */
+export function linkOfParts(key: string): { repository: RepositoryKey; kind: Kind } | undefined {
+  const [, , origin = '', text = '', kind = ''] = key.split(' ')
+  const name = parseName(text)
+  if (!name || (kind !== 'manifest' && kind !== 'blob')) return undefined
+  return { repository: { origin, name }, kind }
+}
+
 export function encode(record: object | number): Uint8Array {
   return Buffer.from(JSON.stringify(record))
 }
 
 /** The store has already checked the record against its checksum, so its shape is what this version wrote. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the key that was read says which record this is
 export function decode<T>(value: Uint8Array): T {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked, see above
   return JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString()) as T
 }

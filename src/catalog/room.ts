@@ -14,8 +14,11 @@ export interface Reservation {
 }
 
 export interface Room {
-  /** `undefined` = there is no room, also after eviction. */
-  reserve(bytes: number): Promise<Reservation | undefined>
+  /**
+   * `undefined` = there is no room, also after eviction. `counted`: bytes of it that are on disk and counted already, such as a
+   * partial's; they become the reservation's, and stay what they are where there is no room.
+   */
+  reserve(bytes: number, counted?: number): Promise<Reservation | undefined>
   /** Content that is there already, or has gone. */
   count(bytes: number): void
   /** Bytes kept and reserved. */
@@ -35,37 +38,54 @@ export interface RoomOptions {
 /** Parts of maxSize: above the first, eviction starts, and goes down to the second. */
 const highWater = 0.95
 const lowWater = 0.85
+/** What must come before an eviction that freed nothing is tried again: each walks through all that is kept. */
+const growth = 0.01
 
 export function createRoom(options: RoomOptions): Room {
-  const high = Math.floor(options.maxSize * highWater)
-  const low = Math.floor(options.maxSize * lowWater)
+  const { maxSize } = options
+  const high = Math.floor(maxSize * highWater)
+  const low = Math.floor(maxSize * lowWater)
+  /** Kept and reserved; of it reserved, which may not be on disk yet. */
   let used = 0
+  let reserved = 0
   let relieving = false
+  /** Where an eviction that freed nothing left `used`: it is not tried again before some more has come. */
+  let futileAt = Number.NEGATIVE_INFINITY
 
   async function take(bytes: number): Promise<boolean> {
-    if (bytes > options.maxSize) return false
-    const missing = await shortfall(bytes)
-    if (missing > 0) {
-      await options.evict(missing)
-      if ((await shortfall(bytes)) > 0) return false
-    }
+    if (bytes > maxSize) return false
+    const missing = takeNow(bytes, await spare())
+    if (missing === 0) return true
+    await options.evict(missing)
+    return takeNow(bytes, await spare()) === 0
+  }
+
+  /** Takes the bytes, or says how many are missing. No other reservation comes between the question and the taking. */
+  function takeNow(bytes: number, free: number): number {
+    const missing = Math.max(used + bytes - maxSize, reserved + bytes - free, 0)
+    if (missing > 0) return missing
     used += bytes
+    reserved += bytes
     relieve()
-    return true
+    return 0
   }
 
   // Before there is no room left: nobody waits for it.
   function relieve(): void {
-    if (used <= high || relieving) return
+    if (used <= high || relieving || used < futileAt + maxSize * growth) return
     relieving = true
-    const done = () => (relieving = false)
-    options.evict(used - low).then(done, done)
+    void evictAside(used - low)
   }
 
-  async function shortfall(bytes: number): Promise<number> {
-    const overSize = used + bytes - options.maxSize
-    const underFree = bytes - (await spare())
-    return Math.max(overSize, underFree, 0)
+  // What goes wrong is met again by the reservation that finds no room.
+  async function evictAside(bytes: number): Promise<void> {
+    try {
+      const freed = await options.evict(bytes)
+      futileAt = freed > 0 ? Number.NEGATIVE_INFINITY : used
+    } catch {
+    } finally {
+      relieving = false
+    }
   }
 
   async function spare(): Promise<number> {
@@ -76,31 +96,36 @@ export function createRoom(options: RoomOptions): Room {
     return free - minFree
   }
 
+  function reservation(bytes: number): Reservation {
+    let held = bytes
+    const end = (kept: number) => {
+      used += kept - held
+      reserved -= held
+      held = 0
+    }
+    return {
+      get bytes() {
+        return held
+      },
+      async grow(more) {
+        if (!(await take(more))) return false
+        held += more
+        return true
+      },
+      keep: end,
+      release: () => end(0),
+    }
+  }
+
   return {
-    async reserve(bytes) {
-      if (!(await take(bytes))) return undefined
-      let held = bytes
-      return {
-        get bytes() {
-          return held
-        },
-        async grow(more) {
-          if (!(await take(more))) return false
-          held += more
-          return true
-        },
-        keep(kept) {
-          used += kept - held
-          held = 0
-        },
-        release() {
-          used -= held
-          held = 0
-        },
-      }
+    async reserve(bytes, counted = 0) {
+      if (!(await take(bytes - counted))) return undefined
+      reserved += counted
+      return reservation(bytes)
     },
     count(bytes) {
       used += bytes
+      if (bytes > 0) relieve()
     },
     used: () => used,
   }

@@ -3,35 +3,52 @@
  * same credential can still prove a link to bytes that survived. A line is `<crc32> <JSON>`; a line that does not check is
  * nothing. Not synced: a lost line costs one fetch.
  */
-import { appendFile, readFile, rename, writeFile } from 'node:fs/promises'
+import { appendFile, open, readFile, rename } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import { type Digest, parseDigest } from '../oci/digest.ts'
+import { hasCode } from '../store/errors.ts'
 import type { Source } from './records.ts'
 
 export interface SourcesFile {
   append(digest: Digest, source: Source): Promise<void>
   /** All that the file says, digest by digest. */
   read(): Promise<Map<Digest, Source[]>>
-  /** Replaces the file by one that says only this. */
-  rewrite(sources: Map<Digest, Source[]>): Promise<void>
+  /** Replaces the file by one that says only this; what is appended meanwhile comes after it. */
+  rewrite(sources: () => AsyncIterable<[Digest, Source[]]>): Promise<void>
 }
 
 export function createSourcesFile(path: string): SourcesFile {
+  let last: Promise<unknown> = Promise.resolve()
+  const inTurn = (work: () => Promise<void>) => {
+    const mine = last.then(work, work)
+    last = mine.catch(() => {})
+    return mine
+  }
+
   return {
-    append: (digest, source) => appendFile(path, line(digest, source), { mode: 0o600 }),
+    append: (digest, source) => inTurn(() => appendFile(path, line(digest, source), { mode: 0o600 })),
     async read() {
-      const found = new Map<Digest, Source[]>()
+      const found = new Map<Digest, Map<string, Source>>()
       for (const text of (await contents(path)).split('\n')) {
         const entry = parse(text)
-        if (entry) found.set(entry.digest, [...(found.get(entry.digest) ?? []), entry.source])
+        if (!entry) continue
+        const sources = found.get(entry.digest) ?? new Map<string, Source>()
+        found.set(entry.digest, sources.set(text, entry.source))
       }
-      return found
+      return new Map([...found].map(([digest, sources]) => [digest, [...sources.values()]]))
     },
-    async rewrite(sources) {
-      const lines = [...sources].flatMap(([digest, list]) => list.map((source) => line(digest, source)))
-      await writeFile(`${path}.new`, lines.join(''), { mode: 0o600 })
-      await rename(`${path}.new`, path)
-    },
+    rewrite: (sources) =>
+      inTurn(async () => {
+        const file = await open(`${path}.new`, 'w', 0o600)
+        try {
+          for await (const [digest, list] of sources()) {
+            await file.write(list.map((source) => line(digest, source)).join(''))
+          }
+        } finally {
+          await file.close()
+        }
+        await rename(`${path}.new`, path)
+      }),
   }
 }
 
@@ -43,7 +60,10 @@ function line(digest: Digest, source: Source): string {
 function parse(text: string): { digest: Digest; source: Source } | undefined {
   const json = text.slice(9)
   if (text.length < 10 || Number.parseInt(text.slice(0, 8), 16) !== crc32(json)) return undefined
-  const [digest, upstream, credential] = JSON.parse(json) as [string, string, string]
+  const entry: unknown = JSON.parse(json)
+  if (!Array.isArray(entry)) return undefined
+  const [digest, upstream, credential]: unknown[] = entry
+  if (typeof digest !== 'string' || typeof upstream !== 'string' || typeof credential !== 'string') return undefined
   const parsed = parseDigest(digest)
   return parsed && { digest: parsed, source: { upstream, credential } }
 }
@@ -52,7 +72,7 @@ async function contents(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
+    if (hasCode(error, 'ENOENT')) return ''
     throw error
   }
 }

@@ -5,27 +5,35 @@ import { decode, encode, keys, lastPart } from './records.ts'
 
 export interface Uses {
   touch(digest: Digest): void
+  /** What is kept no more is used no more: no later flush writes it. */
+  forget(digest: Digest): void
   /** Last use of everything that was ever used, ms since the epoch. */
   all(): Promise<Map<string, number>>
+  /** Makes the uses durable. @throws when they could not be; the next flush tries again */
   flush(): Promise<void>
   close(): Promise<void>
 }
 
 export function createUses(store: KeyValue, now: () => number, every = 30_000): Uses {
-  let recent = new Map<Digest, number>()
+  /** Not durable yet. */
+  const recent = new Map<Digest, number>()
+  // A failed write is the store's to report.
   const timer = setInterval(() => void flush().catch(() => {}), every)
   timer.unref()
 
   async function flush(): Promise<void> {
     if (recent.size === 0) return
-    const written = recent
-    recent = new Map()
-    await store.batch([...written].map(([digest, at]) => ({ put: keys.used(digest), value: encode(at) })))
+    const written = [...recent]
+    await store.batch(written.map(([digest, at]) => ({ put: keys.used(digest), value: encode(at) })))
+    for (const [digest, at] of written) if (recent.get(digest) === at) recent.delete(digest)
   }
 
   return {
     touch(digest) {
       recent.set(digest, now())
+    },
+    forget(digest) {
+      recent.delete(digest)
     },
     async all() {
       const uses = new Map<string, number>()

@@ -10,27 +10,27 @@ import { algorithmOf, type Digest, hashedDigest } from '../oci/digest.ts'
 const withheld = 64 * 1024
 
 export interface VerifyingOptions {
-  source: ByteSource & { size: number }
+  source: ByteSource
+  size: number
   digest: Digest
-  /** Told once, before the last bytes go out or the read fails. */
-  onResult: (matches: boolean) => Promise<void>
+  /** Called once, when all bytes match, before the last of them go out. */
+  onVerified: () => Promise<void>
 }
 
 /** For one reader that reads from 0 to the end in order. @throws from `read` when the bytes do not match */
-export function createVerifyingSource(options: VerifyingOptions): ByteSource {
-  const { source, digest } = options
-  const tailStart = Math.max(0, source.size - withheld)
+export function createVerifyingSource({ source, size, digest, onVerified }: VerifyingOptions): ByteSource {
+  const tailStart = Math.max(0, size - withheld)
   const hash = createHash(algorithmOf(digest))
   let hashed = 0
   let tail: Uint8Array | undefined
 
   async function read(position: number, buffer: Uint8Array): Promise<number> {
     if (position < tailStart) {
+      requireOrder(position)
       const count = await source.read(position, buffer.subarray(0, tailStart - position))
-      if (position !== hashed) throw new Error('Bytes that are verified while they are served are read in order.')
+      if (count === 0) throw mismatch()
       hash.update(buffer.subarray(0, count))
       hashed += count
-      if (count === 0) await fail()
       return count
     }
     tail ??= await verifiedTail()
@@ -40,21 +40,25 @@ export function createVerifyingSource(options: VerifyingOptions): ByteSource {
   }
 
   async function verifiedTail(): Promise<Uint8Array> {
-    const bytes = Buffer.alloc(source.size - tailStart)
-    for (let filled = 0; filled < bytes.length; ) {
+    requireOrder(tailStart)
+    const bytes = Buffer.alloc(size - tailStart)
+    for (let filled = 0; filled < bytes.length;) {
       const count = await source.read(tailStart + filled, bytes.subarray(filled))
-      if (count === 0) await fail()
+      if (count === 0) throw mismatch()
       filled += count
     }
-    if (hashedDigest(algorithmOf(digest), hash.update(bytes)) !== digest) await fail()
-    await options.onResult(true)
+    if (hashedDigest(algorithmOf(digest), hash.update(bytes)) !== digest) throw mismatch()
+    await onVerified()
     return bytes
   }
 
-  async function fail(): Promise<never> {
-    await options.onResult(false)
-    throw new Error(`The kept bytes of ${digest} do not match their digest any more.`)
+  function requireOrder(position: number): void {
+    if (position !== hashed) throw new Error('Bytes that are verified while they are served are read in order.')
   }
 
-  return { size: source.size, read, close: () => source.close() }
+  function mismatch(): Error {
+    return new Error(`The kept bytes of ${digest} do not match their digest any more.`)
+  }
+
+  return { size, read, close: () => source.close() }
 }

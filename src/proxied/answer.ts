@@ -5,7 +5,16 @@
  */
 import { type ErrorCode, OciError, UpstreamError } from '../oci/errors.ts'
 import type { Freshness } from '../repository/repository.ts'
-import { cannotComplete, decide, type Kept, type Policies, type Said, saidBy, warningOf } from './freshness.ts'
+import {
+  cannotComplete,
+  decide,
+  freshnessTable,
+  type Kept,
+  type Policies,
+  type Said,
+  saidBy,
+  warningOf,
+} from './freshness.ts'
 
 export interface KeptAnswer<T> {
   value: T
@@ -19,6 +28,7 @@ export interface Question<T> {
   /** Equal for the same question: it joins askers, and remembers failures. */
   key: string
   kept: () => Promise<KeptAnswer<T> | undefined>
+  /** ms; infinite for what never changes. */
   freshFor: number
   /** Asks the upstream and keeps what it says. `undefined` = it says there is no such thing. */
   ask: (kept: KeptAnswer<T> | undefined) => Promise<{ value: T; changed: boolean } | undefined>
@@ -28,10 +38,10 @@ export interface Question<T> {
   unknown: ErrorCode
 }
 
-export type Answer = <T>(question: Question<T>) => Promise<({ value: T } & Freshness) | undefined>
+export type Answer<T> = (question: Question<T>) => Promise<({ value: T } & Freshness) | undefined>
 
 export interface AnswerOptions extends Policies {
-  upstream: string
+  upstream: { readonly name: string }
   offline: boolean
   /** ms that a client waits for the upstream where something is kept; default 3 s. */
   deadline?: number
@@ -42,20 +52,29 @@ export interface AnswerOptions extends Policies {
 
 const notKept = 'Not kept here, or not completely, and in offline mode no upstream is asked.'
 
+/** Why a question is not asked again for a while: it failed, or without an error there is no such thing. */
+interface Rest {
+  since: number
+  time: number
+  error: unknown
+}
+
 /** The most questions whose failure or absence is remembered; the oldest go first. */
 const mostRemembered = 10_000
 
-export function createAnswer(options: AnswerOptions): Answer {
-  const { upstream, deadline = 3_000, restAfterFailure = 10_000, now = Date.now } = options
-  const asking = new Map<string, Promise<{ value: unknown; changed: boolean } | undefined>>()
-  const resting = new Map<string, { until: number; error: unknown }>()
+export function createAnswer<T>(options: AnswerOptions): Answer<T> {
+  const upstream = options.upstream.name
+  const { deadline = 3_000, restAfterFailure = 10_000, now = Date.now } = options
+  const asking = new Map<string, ReturnType<Question<T>['ask']>>()
+  const resting = new Map<string, Rest>()
+  let ended = 0
 
-  return async function answer<T>(question: Question<T>) {
-    const kept = await question.kept()
+  return async function answer(question: Question<T>) {
+    const kept = await latest(question)
     if (options.offline) return settle(question, kept, 'offline', undefined)
     if (kept && isFresh(kept, question.freshFor)) return { value: kept.value, cache: 'hit', age: ageOf(kept) }
-    const rest = resting.get(question.key)
-    if (rest && rest.until > now()) return settle(question, kept, rest.error ? saidBy(rest.error) : 'gone', rest.error)
+    const rested = restOf(question.key)
+    if (rested && (await isEnough(rested, kept))) return settle(question, kept, saidAt(rested), rested.error)
     const joined = asking.has(question.key)
     try {
       const told = await (kept ? withinDeadline(question.key, ask(question, kept)) : ask(question, kept))
@@ -67,8 +86,17 @@ export function createAnswer(options: AnswerOptions): Answer {
     }
   }
 
-  function ask<T>(question: Question<T>, kept: KeptAnswer<T> | undefined) {
-    const running = asking.get(question.key) as ReturnType<Question<T>['ask']> | undefined
+  // An answer that came in while we looked may have been kept just after: look again, or it would be asked for twice.
+  async function latest(question: Question<T>): Promise<KeptAnswer<T> | undefined> {
+    for (;;) {
+      const before = ended
+      const kept = await question.kept()
+      if (ended === before || asking.has(question.key) || (kept && isFresh(kept, question.freshFor))) return kept
+    }
+  }
+
+  function ask(question: Question<T>, kept: KeptAnswer<T> | undefined) {
+    const running = asking.get(question.key)
     if (running) return running
     const started = question.ask(kept)
     asking.set(question.key, started)
@@ -77,7 +105,10 @@ export function createAnswer(options: AnswerOptions): Answer {
         (told) => (told ? resting.delete(question.key) : rest(question.key, undefined, question.absentFor ?? 10_000)),
         (error: unknown) => kept && rest(question.key, error, restAfterFailure),
       )
-      .finally(() => asking.delete(question.key))
+      .finally(() => {
+        ended += 1
+        asking.delete(question.key)
+      })
     return started
   }
 
@@ -96,12 +127,25 @@ export function createAnswer(options: AnswerOptions): Answer {
 
   function rest(key: string, error: unknown, time: number): void {
     resting.delete(key)
-    resting.set(key, { until: now() + time, error })
+    resting.set(key, { since: now(), time, error })
     const [oldest] = resting.keys()
     if (resting.size > mostRemembered && oldest !== undefined) resting.delete(oldest)
   }
 
-  async function settle<T>(question: Question<T>, kept: KeptAnswer<T> | undefined, said: Said, error: unknown) {
+  // A clock that was set back must not make it last.
+  function restOf(key: string): Rest | undefined {
+    const found = resting.get(key)
+    if (!found) return undefined
+    const age = now() - found.since
+    return age >= 0 && age < found.time ? found : undefined
+  }
+
+  // Only an attempt of its own may deny a client what is kept but incomplete (docs/architecture.md, the freshness table).
+  async function isEnough(rested: Rest, kept: KeptAnswer<T> | undefined): Promise<boolean> {
+    return !kept || freshnessTable[saidAt(rested)].incomplete !== 'timeout' || (await kept.isComplete())
+  }
+
+  async function settle(question: Question<T>, kept: KeptAnswer<T> | undefined, said: Said, error: unknown) {
     const state: Kept = !kept ? 'nothing' : (await kept.isComplete()) ? 'complete' : 'incomplete'
     const decision = decide(said, state, options)
     if (kept && decision === 'serve') return { value: kept.value, cache: 'hit', age: ageOf(kept) } as const
@@ -117,10 +161,14 @@ export function createAnswer(options: AnswerOptions): Answer {
   // A clock that was set back must not make an answer fresh for ever.
   function isFresh(kept: KeptAnswer<unknown>, freshFor: number): boolean {
     const age = now() - kept.checkedAt
-    return age >= 0 && age < freshFor
+    return freshFor === Number.POSITIVE_INFINITY || (age >= 0 && age < freshFor)
   }
 
   function ageOf(kept: KeptAnswer<unknown>): number {
     return Math.max(0, Math.floor((now() - kept.checkedAt) / 1000))
   }
+}
+
+function saidAt(rest: Rest): Said {
+  return rest.error === undefined ? 'gone' : saidBy(rest.error)
 }

@@ -26,7 +26,7 @@ export const freshnessTable: Record<Said, Record<Kept, Decision>> = {
 }
 
 /** `keep`: what was kept is served although the upstream no longer gives it. `follow`: the upstream's word stands. */
-export type Policy = 'keep' | 'follow'
+type Policy = 'keep' | 'follow'
 
 export interface Policies {
   onUpstreamGone: Policy

@@ -8,18 +8,20 @@ import { OciError } from '../oci/errors.ts'
 import type { Tag } from '../oci/name.ts'
 import type { Listing } from '../repository/repository.ts'
 import type { Upstream } from '../upstream/upstream.ts'
-import type { Answer } from './answer.ts'
+import { type AnswerOptions, createAnswer } from './answer.ts'
 import type { Visible } from './links.ts'
+import { createTryKeeping } from './try-keeping.ts'
 
-export interface ListOptions {
+export interface ListOptions extends AnswerOptions {
   catalog: Catalog
   upstream: Upstream
-  answer: Answer
   visible: Visible
   /** ms: of tags/list, and of referrers. */
   listsFreshFor: number
   freshFor: number
-  offline: boolean
+  /** ms for all calls that one answer takes. */
+  callTime: number
+  warn: (message: string, error: unknown) => void
   now: () => number
 }
 
@@ -32,14 +34,16 @@ export interface Lists {
 const noReferrersFor = 10 * 60_000
 
 export function createLists(options: ListOptions): Lists {
-  const { catalog, upstream, answer, visible, now } = options
-  const complete = async () => true
+  const { catalog, upstream, visible, now, callTime } = options
+  const answerTags = createAnswer<Tag[]>(options)
+  const answerReferrers = createAnswer<Descriptor[]>(options)
+  const tryKeeping = createTryKeeping(options.warn)
 
   return {
     tags: (repository) => (options.offline ? tagsThatWork(repository) : tagsOf(repository)),
 
     async referrers(repository, subject) {
-      const told = await answer<Descriptor[]>({
+      const told = await answerReferrers({
         key: `referrers ${repository.origin} ${repository.name} ${subject}`,
         freshFor: options.freshFor,
         absentFor: noReferrersFor,
@@ -47,14 +51,15 @@ export function createLists(options: ListOptions): Lists {
         kept: async () => {
           const record = await catalog.referrers(repository, subject)
           if (!record || !visible({ proof: 'fetched', credential: record.credential })) return undefined
-          return { value: record.descriptors, checkedAt: record.checkedAt, isComplete: complete }
+          return { value: record.descriptors, checkedAt: record.checkedAt, isComplete: always }
         },
         ask: async () => {
           const checkedAt = now()
-          const descriptors = await upstream.referrers(repository.name, subject)
+          const descriptors = await upstream.referrers(repository.name, subject, { within: callTime })
           if (!descriptors) return undefined
           const credential = await upstream.credentialIdentity(repository.name)
-          await catalog.setReferrers(repository, subject, { descriptors, credential, checkedAt })
+          const record = { descriptors, credential, checkedAt }
+          await tryKeeping('a list of referrers', () => catalog.setReferrers(repository, subject, record))
           return { value: descriptors, changed: true }
         },
       })
@@ -63,21 +68,21 @@ export function createLists(options: ListOptions): Lists {
   }
 
   async function tagsOf(repository: RepositoryKey): Promise<Listing<Tag> | undefined> {
-    const told = await answer<Tag[]>({
+    const told = await answerTags({
       key: `tags ${repository.origin} ${repository.name}`,
       freshFor: options.listsFreshFor,
       unknown: 'NAME_UNKNOWN',
       kept: async () => {
         const record = await catalog.tags(repository)
         if (!record || !visible({ proof: 'fetched', credential: record.credential })) return undefined
-        return { value: record.tags, checkedAt: record.checkedAt, isComplete: complete }
+        return { value: record.tags, checkedAt: record.checkedAt, isComplete: always }
       },
       ask: async () => {
         const checkedAt = now()
-        const tags = await upstream.tags(repository.name)
+        const tags = await upstream.tags(repository.name, { within: callTime })
         if (!tags) return undefined
         const credential = await upstream.credentialIdentity(repository.name)
-        await catalog.setTags(repository, { tags, credential, checkedAt })
+        await tryKeeping('a list of tags', () => catalog.setTags(repository, { tags, credential, checkedAt }))
         return { value: tags, changed: true }
       },
     })
@@ -88,11 +93,18 @@ export function createLists(options: ListOptions): Lists {
   async function tagsThatWork(repository: RepositoryKey): Promise<Listing<Tag>> {
     const tags: Tag[] = []
     for (const [tag, record] of await catalog.tagRecords(repository)) {
-      if (await isComplete(catalog, repository, record.digest)) tags.push(tag)
+      if (await isComplete(catalog, repository, record.digest, visible)) tags.push(tag)
     }
     if (tags.length > 0) return { items: tags, cache: 'hit' }
-    throw new OciError('NAME_UNKNOWN', 'No tag of this repository is kept here, and in offline mode no upstream is asked.')
+    throw new OciError(
+      'NAME_UNKNOWN',
+      'No tag of this repository is kept here, and in offline mode no upstream is asked.',
+    )
   }
+}
+
+async function always(): Promise<boolean> {
+  return true
 }
 
 function listing<T>(items: T[], from: { cache: Listing<T>['cache']; age?: number; warning?: string }): Listing<T> {

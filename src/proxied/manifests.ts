@@ -1,27 +1,30 @@
 /** Manifests of one upstream: by digest for ever, by tag as long as they are fresh. */
 import type { Catalog } from '../catalog/catalog.ts'
 import { edgesOf, isComplete } from '../catalog/closure.ts'
-import type { KeptManifest } from '../catalog/content.ts'
-import type { Link, RepositoryKey } from '../catalog/records.ts'
+import type { Keeping } from '../catalog/content.ts'
+import type { KeptManifest } from '../catalog/manifest-reader.ts'
+import { sizeOf } from '../catalog/places.ts'
+import type { Room } from '../catalog/room.ts'
+import type { Link, RepositoryKey, TagRecord } from '../catalog/records.ts'
 import { algorithmOf, type Digest, digestOf } from '../oci/digest.ts'
 import { UpstreamError } from '../oci/errors.ts'
 import { readManifest } from '../oci/manifest.ts'
 import type { Reference, Tag } from '../oci/name.ts'
 import type { Freshness, Manifest } from '../repository/repository.ts'
 import type { Upstream } from '../upstream/upstream.ts'
-import type { Answer, KeptAnswer } from './answer.ts'
+import { type AnswerOptions, createAnswer, type KeptAnswer } from './answer.ts'
 import type { Visible } from './links.ts'
+import { createTryKeeping } from './try-keeping.ts'
 
-/** ms for all calls that one answer takes: containerd gives up at 30 s. */
-const callTime = 20_000
-
-export interface ManifestOptions {
+export interface ManifestOptions extends AnswerOptions {
   catalog: Catalog
   upstream: Upstream
-  answer: Answer
+  room: Room
   visible: Visible
   freshFor: number
-  offline: boolean
+  /** ms for all calls that one answer takes. */
+  callTime: number
+  warn: (message: string, error: unknown) => void
   now: () => number
 }
 
@@ -30,7 +33,9 @@ export interface Manifests {
 }
 
 export function createManifests(options: ManifestOptions): Manifests {
-  const { catalog, upstream, answer, visible, now } = options
+  const { catalog, upstream, room, visible, now, callTime } = options
+  const answer = createAnswer<KeptManifest>(options)
+  const tryKeeping = createTryKeeping(options.warn)
 
   return {
     async get(repository, reference) {
@@ -38,16 +43,12 @@ export function createManifests(options: ManifestOptions): Manifests {
     },
   }
 
-  // A digest is always fresh: where it is kept, no call is made to find out. What is not kept is asked for as any question is,
-  // and being kept from then on is what its freshness comes down to.
+  // A digest is always fresh: where it is kept, no call is made to find out.
   async function byDigest(repository: RepositoryKey, digest: Digest): Promise<Manifest | undefined> {
-    const kept = await keptManifest(repository, digest)
-    const usable = kept && (!options.offline || (await isComplete(catalog, repository, digest)))
-    if (usable) return manifestOf(kept, { cache: 'hit' })
     const told = await answer({
       key: `manifest ${repository.origin} ${repository.name} ${digest}`,
-      kept: async () => undefined,
-      freshFor: 0,
+      kept: () => keptDigest(repository, digest),
+      freshFor: Number.POSITIVE_INFINITY,
       unknown: 'MANIFEST_UNKNOWN',
       ask: async () => {
         const fetched = await fetch(repository, { digest }, callTime)
@@ -58,7 +59,7 @@ export function createManifests(options: ManifestOptions): Manifests {
   }
 
   async function byTag(repository: RepositoryKey, tag: Tag): Promise<Manifest | undefined> {
-    const told = await answer<KeptManifest>({
+    const told = await answer({
       key: `tag ${repository.origin} ${repository.name} ${tag}`,
       kept: () => keptTag(repository, tag),
       freshFor: options.freshFor,
@@ -73,36 +74,38 @@ export function createManifests(options: ManifestOptions): Manifests {
     return kept && visible(kept.link) ? kept : undefined
   }
 
+  async function keptDigest(repository: RepositoryKey, digest: Digest): Promise<KeptAnswer<KeptManifest> | undefined> {
+    const value = await keptManifest(repository, digest)
+    const isWhole = () => isComplete(catalog, repository, digest, visible)
+    return value && { value, checkedAt: now(), isComplete: isWhole }
+  }
+
   async function keptTag(repository: RepositoryKey, tag: Tag): Promise<KeptAnswer<KeptManifest> | undefined> {
     const record = await catalog.tag(repository, tag)
-    const kept = record && (await keptManifest(repository, record.digest))
-    if (!record || !kept) return undefined
-    return {
-      value: kept,
-      checkedAt: record.checkedAt,
-      isComplete: () => isComplete(catalog, repository, record.digest),
-    }
+    const kept = record && (await keptDigest(repository, record.digest))
+    return kept && { ...kept, checkedAt: record.checkedAt }
   }
 
   // HEAD is free where GETs are rationed (Docker Hub counts GETs of manifests): GET only what changed, and then by digest.
   async function askTag(repository: RepositoryKey, tag: Tag, kept: KeptAnswer<KeptManifest> | undefined) {
     const startedAt = now()
+    const by = performance.now() + callTime
     const head = kept && (await upstream.headManifest(repository.name, { tag }, { within: callTime }))
     if (kept && !head) return undefined
-    if (kept && head?.digest === kept.value.digest) {
-      const before = await catalog.tag(repository, tag)
-      const changedAt = before?.changedAt ?? startedAt
-      await catalog.setTag(repository, tag, { digest: kept.value.digest, checkedAt: startedAt, changedAt })
-      return { value: kept.value, changed: false }
-    }
     const known = head?.digest && (await keptManifest(repository, head.digest))
     if (known) {
-      await catalog.setTag(repository, tag, { digest: known.digest, checkedAt: startedAt, changedAt: startedAt })
-      return { value: known, changed: true }
+      const record = await tagRecord(repository, tag, known.digest, startedAt)
+      await tryKeeping('a tag', () => catalog.setTag(repository, tag, record))
+      return { value: known, changed: known.digest !== kept?.value.digest }
     }
-    const left = Math.max(1, callTime - (now() - startedAt))
+    const left = Math.max(1, by - performance.now())
     const fetched = await fetch(repository, head?.digest ? { digest: head.digest } : { tag }, left, { tag, startedAt })
     return fetched && { value: fetched, changed: fetched.digest !== kept?.value.digest }
+  }
+
+  async function tagRecord(repository: RepositoryKey, tag: Tag, digest: Digest, checkedAt: number): Promise<TagRecord> {
+    const before = await catalog.tag(repository, tag)
+    return { digest, checkedAt, changedAt: before?.digest === digest ? before.changedAt : checkedAt }
   }
 
   /** GET, verify, and keep with its link, and with the tag that it was asked for by. */
@@ -129,10 +132,20 @@ export function createManifests(options: ManifestOptions): Manifests {
     }
     const tag = asked && {
       tag: asked.tag,
-      record: { digest, checkedAt: asked.startedAt, changedAt: asked.startedAt },
+      record: await tagRecord(repository, asked.tag, digest, asked.startedAt),
     }
-    await catalog.keep({ digest, bytes: { bytes: sent.bytes }, links: [link], edges: edgesOf(facts), tag })
+    await tryKeeping('a manifest', () => keep({ digest, bytes: sent, links: [link], edges: edgesOf(facts), tag }))
     return { digest, bytes: sent.bytes, link }
+  }
+
+  async function keep(keeping: Keeping): Promise<void> {
+    const reservation = await room.reserve(sizeOf(keeping.bytes))
+    if (!reservation) throw new Error('There is no room for it.')
+    try {
+      await catalog.keep({ ...keeping, reservation })
+    } finally {
+      reservation.release()
+    }
   }
 
   function readFacts(sent: { bytes: Uint8Array; mediaType: string }) {

@@ -18,15 +18,19 @@ export interface PassthroughOptions {
   /** How many bytes have passed already, and the hash of them. */
   from: number
   hash: Hash
-  /** Bytes before `from`, out of a spool that still can be read; 0 where there are none. */
+  /** Bytes before `from`, out of a spool that still can be read. */
   before: (position: number, buffer: Uint8Array) => Promise<number>
+  /** A transfer from `from` on that has begun already; it ends with this reading, read or not. */
+  begun?: Transfer
   /** The blob's bytes from an offset. */
   fetch: (from: number) => Promise<Transfer | undefined>
 }
 
 export function createPassthrough(options: PassthroughOptions): ByteSource {
   const { upstream, digest, size, closedEnd, hash } = options
-  let transfer: Transfer | undefined
+  const closing = Promise.withResolvers<never>()
+  closing.promise.catch(() => {})
+  let transfer = options.begun
   let chunks: AsyncIterator<Uint8Array> | undefined
   let queue: Uint8Array[] = []
   let queueStart = options.from
@@ -39,33 +43,31 @@ export function createPassthrough(options: PassthroughOptions): ByteSource {
       return size ?? (verified ? passed : undefined)
     },
     async read(position, buffer) {
-      if (closed) throw new Error('read after close')
-      if (position < options.from) {
-        return options.before(position, buffer.subarray(0, options.from - position))
-      }
+      if (closed) throw new Error('The reader is closed.')
       while (position >= shownTo()) {
         if (verified) return 0
         await receive(position)
       }
+      if (position < options.from) return takeBefore(position, buffer)
       return take(position, buffer.subarray(0, shownTo() - position))
     },
     async close() {
       closed = true
+      closing.reject(new Error('The reader is closed.'))
       transfer?.abort()
     },
   }
 
   function shownTo(): number {
     if (verified) return passed
-    const shown = Math.max(options.from, passed - withheld)
+    const shown = Math.max(0, passed - withheld)
     return closedEnd === undefined ? shown : Math.min(shown, closedEnd - 1)
   }
 
   /** One more chunk; what stands before `position`, or behind a closed range, need not stay. */
   async function receive(position: number): Promise<void> {
-    chunks ??= await begin()
-    const { done, value } = await chunks.next()
-    if (closed) throw new Error('read after close')
+    chunks ??= await Promise.race([begin(), closing.promise])
+    const { done, value } = await Promise.race([chunks.next(), closing.promise])
     if (done) return verify()
     hash.update(value)
     passed += value.length
@@ -75,8 +77,9 @@ export function createPassthrough(options: PassthroughOptions): ByteSource {
   }
 
   async function begin(): Promise<AsyncIterator<Uint8Array>> {
-    transfer = await options.fetch(options.from)
+    transfer ??= await options.fetch(options.from)
     if (!transfer) throw wrong('404 for a blob that it had begun to send')
+    if (closed) transfer.abort()
     return skip(transfer.body, options.from - transfer.from)[Symbol.asyncIterator]()
   }
 
@@ -94,10 +97,17 @@ export function createPassthrough(options: PassthroughOptions): ByteSource {
     }
   }
 
+  async function takeBefore(position: number, buffer: Uint8Array): Promise<number> {
+    const end = Math.min(options.from, shownTo())
+    const count = await options.before(position, buffer.subarray(0, end - position))
+    if (count === 0) throw new Error('The bytes that had been spooled are gone.')
+    return count
+  }
+
   function take(position: number, buffer: Uint8Array): number {
     forget(position)
     const [first] = queue
-    if (!first) return 0
+    if (!first || position < queueStart) throw new Error('Bytes that pass through are read once and in order.')
     const part = first.subarray(position - queueStart, position - queueStart + buffer.length)
     buffer.set(part)
     return part.length

@@ -3,7 +3,7 @@
  * a worker thread without a reader noticing.
  */
 
-export type State =
+type State =
   | { at: 'arriving' }
   /** Size and digest match: every byte may be read. */
   | { at: 'verified' }

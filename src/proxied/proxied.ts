@@ -5,7 +5,6 @@ import type { RepositoryName } from '../oci/name.ts'
 import type { Repository } from '../repository/repository.ts'
 import type { Spools } from '../store/spools.ts'
 import type { Upstream } from '../upstream/upstream.ts'
-import { createAnswer } from './answer.ts'
 import { createBlobs } from './blobs.ts'
 import type { Policies } from './freshness.ts'
 import { visibleLinks } from './links.ts'
@@ -27,6 +26,8 @@ export interface ProxiedOptions extends Policies {
   /** ms that a client waits where something is kept, and that a failed refresh rests; default 3 s and 10 s. */
   deadline?: number
   restAfterFailure?: number
+  /** ms for all calls that one answer takes, until its headers are in; default 20 s, since containerd gives up at 30 s. */
+  callTime?: number
   now?: () => number
 }
 
@@ -37,12 +38,12 @@ export interface Proxied {
 }
 
 export function createProxied(options: ProxiedOptions): Proxied {
-  const { upstream, now = Date.now } = options
+  const { upstream, now = Date.now, callTime = 20_000 } = options
   const shared = {
     ...options,
     now,
+    callTime,
     visible: visibleLinks(options),
-    answer: createAnswer({ ...options, now, upstream: upstream.name }),
   }
   const manifests = createManifests(shared)
   const lists = createLists(shared)

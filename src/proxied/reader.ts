@@ -20,7 +20,13 @@ export function openReader(options: ReaderOptions): ByteSource {
   // There is no room to write more: from the last byte that is written on, this reader has a transfer of its own.
   async function goOn(): Promise<ByteSource> {
     const { hash, position: from } = await spool.hashAt()
-    return createPassthrough({ ...options, size: progress.size, from, hash, before: spool.read })
+    return createPassthrough({
+      ...options,
+      size: progress.size,
+      from,
+      hash,
+      before: (position, buffer) => spool.read(position, buffer),
+    })
   }
 
   return {
@@ -31,10 +37,10 @@ export function openReader(options: ReaderOptions): ByteSource {
       for (;;) {
         if (!open) throw new Error('The reader is closed.')
         if (passthrough) return passthrough.read(position, buffer)
+        if (progress.state.at === 'failed') throw progress.state.error
         const end = readableTo(progress, closedEnd)
         if (position < end) return spool.read(position, buffer.subarray(0, end - position))
         if (progress.state.at === 'verified') return 0
-        if (progress.state.at === 'failed') throw progress.state.error
         if (progress.state.at === 'without-room') passthrough = await goOn()
         else await Promise.race([progress.changed(), closing.promise])
       }

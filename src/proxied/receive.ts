@@ -59,6 +59,7 @@ async function drain(
   signal.addEventListener('abort', stop, { once: true })
   let taken = 0
   try {
+    signal.throwIfAborted()
     for await (const chunk of skip(transfer.body, received - transfer.from)) {
       taken += chunk.length
       await write(options, chunk, received + taken)
@@ -77,12 +78,8 @@ async function drain(
 async function write(options: ReceiveOptions, chunk: Uint8Array, end: number): Promise<void> {
   const { size } = options.progress
   if (size !== undefined && end > size) throw wrong(options, `more than the ${size} bytes it announced`)
-  if (!(await options.allow(end))) throw new NoRoomError('There is no room for more of the blob.')
-  try {
-    await options.spool.append(chunk)
-  } catch (cause) {
-    throw new NoRoomError('The spool cannot be written.', { cause })
-  }
+  if (!(await toRoom(options.allow(end)))) throw new NoRoomError('There is no room for more of the blob.')
+  await toRoom(options.spool.append(chunk))
 }
 
 async function resume(options: ReceiveOptions, from: number): Promise<Transfer> {
@@ -95,19 +92,20 @@ async function resume(options: ReceiveOptions, from: number): Promise<Transfer> 
 }
 
 async function verify(options: ReceiveOptions): Promise<void> {
-  const actual = await sealed(options.spool)
+  const actual = await toRoom(options.spool.seal())
   if (actual !== options.digest) throw wrong(options, `bytes whose digest is ${actual}, not ${options.digest}`)
 }
 
-async function sealed(spool: Spool): Promise<Digest> {
+/** Whatever keeps bytes from the disk is a lack of room: clients still get them. */
+async function toRoom<T>(work: Promise<T>): Promise<T> {
   try {
-    return await spool.seal()
+    return await work
   } catch (cause) {
     throw new NoRoomError('The spool cannot be written.', { cause })
   }
 }
 
-function isWrong(error: unknown): boolean {
+export function isWrong(error: unknown): boolean {
   return error instanceof UpstreamError && error.trouble === 'wrong'
 }
 

@@ -9,26 +9,23 @@ export function withoutRoom(options: DownloadOptions, begun: Transfer): Download
   let first: Transfer | undefined = begun.from === 0 ? begun : undefined
   if (!first) begun.abort()
 
-  async function fetch(from: number): Promise<Transfer | undefined> {
-    const transfer = first
-    first = undefined
-    return transfer ?? options.fetch(from)
-  }
-
   return {
     size: begun.size,
     settled: Promise.resolve(),
     stop: async () => {},
     prove: () => false,
-    open: (closedEnd) =>
-      createPassthrough({
+    open(closedEnd) {
+      const transfer = first
+      first = undefined
+      return createPassthrough({
         ...options,
         size: begun.size,
         closedEnd,
         from: 0,
         hash: createHash(algorithmOf(options.digest)),
         before: async () => 0,
-        fetch,
-      }),
+        begun: transfer,
+      })
+    },
   }
 }

@@ -3,6 +3,7 @@
  * always breaks the connection.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ByteSource } from '../oci/byte-source.ts'
 import type { Answer, Stream } from './answer.ts'
 import type { BufferBudget, BufferPair } from './buffers.ts'
 import type { HeaderMap } from './headers.ts'
@@ -57,20 +58,30 @@ async function pump({ source, start, end }: Stream, client: Client, buffer: Buff
   const last = end ?? Number.POSITIVE_INFINITY
   let position = start
   let written: Promise<void> = Promise.resolve()
-  for (let turn = 0; position < last; turn += 1) {
-    const free = buffer(turn)
-    const room = free.subarray(0, Math.min(free.length, last - position))
-    const filled = await source.read(position, room)
-    if (filled === 0) break
-    if (filled > room.length) throw new Error('a source has read past its buffer')
+  let reading = readInto(source, position, buffer(0), last)
+  for (let turn = 1; position < last; turn += 1) {
+    const filled = await reading
+    if (filled.length === 0) break
+    position += filled.length
     await written
-    written = client.write(room.subarray(0, filled))
-    // It is awaited after the next read, which may fail first.
+    // Writing takes the time of a copy: the next read is to run beside it.
+    reading = readInto(source, position, buffer(turn), last)
+    written = client.write(filled)
+    // Whichever fails first is thrown; the other one is nobody's.
+    reading.catch(() => undefined)
     written.catch(() => undefined)
-    position += filled
   }
   await written
   if (end !== undefined && position !== end) throw new Error(`a body ended at ${position} instead of ${end}`)
+}
+
+/** What has been read; nothing at the end. */
+async function readInto(source: ByteSource, position: number, buffer: Buffer, end: number): Promise<Buffer> {
+  const room = buffer.subarray(0, Math.min(buffer.length, end - position))
+  if (room.length === 0) return room
+  const filled = await source.read(position, room)
+  if (filled > room.length) throw new Error('a source has read past its buffer')
+  return room.subarray(0, filled)
 }
 
 interface Client {

@@ -1,7 +1,7 @@
 /** Directories that are ours alone: mode 0700, owned by this user, no symlink; and how their entries become durable. */
 import { lstat, mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { hasCode } from './errors.ts'
+import { hasCode, UnusableDirectoryError } from './errors.ts'
 
 /**
  * Makes the directory, durably, where it is missing; its parent must exist.
@@ -17,7 +17,8 @@ export async function ownDirectory(path: string): Promise<boolean> {
     if (!hasCode(error, 'EEXIST')) throw error
   }
   const found = await lstat(path)
-  if (!found.isDirectory()) throw new Error(`${path} is not a directory; move it away and start again.`)
+  if (!found.isDirectory())
+    throw new UnusableDirectoryError(`${path} is not a directory; move it away and start again.`)
   requireOurs(path, found)
   return false
 }
@@ -26,10 +27,14 @@ export async function ownDirectory(path: string): Promise<boolean> {
 export function requireOurs(path: string, found: { uid: number; mode: number }): void {
   const user = process.geteuid?.()
   if (user !== undefined && found.uid !== user) {
-    throw new Error(`${path} belongs to user ${found.uid}, but this process runs as user ${user}; change its owner.`)
+    throw new UnusableDirectoryError(
+      `${path} belongs to user ${found.uid}, but this process runs as user ${user}; change its owner.`,
+    )
   }
   if ((found.mode & 0o022) !== 0) {
-    throw new Error(`${path} can be changed by other users; look at what is in it, then run: chmod 0700 ${path}`)
+    throw new UnusableDirectoryError(
+      `${path} can be changed by other users; look at what is in it, then run: chmod 0700 ${path}`,
+    )
   }
 }
 

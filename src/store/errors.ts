@@ -26,6 +26,9 @@ export class StoreLockedError extends Error {
   }
 }
 
+/** The data directory is not one that can be used; a sentence that says what to do. Exit code 1. */
+export class UnusableDirectoryError extends Error {}
+
 /** The disk takes no more: no space, no inodes, or a quota. Exit code 74 at the start. */
 export class StoreFullError extends Error {
   readonly code = 'ENOSPC'

@@ -11,16 +11,28 @@ import { hasCode } from './errors.ts'
 
 /** `directory` is made with the first file; its parent must exist, on the file system of the spools. */
 export function createFileStore(directory: string): BlobStore {
-  const prepareDirectory = createPreparer(directory)
+  const directories = createDirectories(directory)
+
+  async function place(spool: string, path: string, size: number): Promise<void> {
+    try {
+      await moveInto(spool, path, size)
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT')) throw error
+      // Somebody has deleted a directory that was there before.
+      directories.forget()
+      await directories.make(dirname(path))
+      await moveInto(spool, path, size)
+    }
+  }
 
   return {
     open: (digest) => openFile(pathOf(directory, digest)),
     adopt: async (spool, blob) => {
       const path = pathOf(directory, blob.digest)
       try {
-        await prepareDirectory(dirname(path))
+        await directories.make(dirname(path))
         await sealSpool(spool, blob.size)
-        await moveInto(spool, path, blob.size)
+        await place(spool, path, blob.size)
       } catch (error) {
         await rm(spool, { force: true }).catch(() => {})
         throw error
@@ -119,8 +131,8 @@ async function isThere(path: string, size: number): Promise<boolean> {
   }
 }
 
-/** Makes the directories down to the one given, each checked once in the life of the store. */
-function createPreparer(root: string): (directory: string) => Promise<void> {
+/** Makes the directories down to the one given, each checked once until it is forgotten. */
+function createDirectories(root: string): { make(directory: string): Promise<void>; forget(): void } {
   const known = new Map<string, Promise<unknown>>()
   const once = (path: string) => {
     const running = known.get(path) ?? ownDirectory(path)
@@ -130,10 +142,13 @@ function createPreparer(root: string): (directory: string) => Promise<void> {
       throw error
     })
   }
-  return async (directory) => {
-    await once(root)
-    await once(dirname(directory))
-    await once(directory)
+  return {
+    async make(directory) {
+      await once(root)
+      await once(dirname(directory))
+      await once(directory)
+    },
+    forget: () => known.clear(),
   }
 }
 

@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 import { Level } from 'level'
 import { ownDirectory, requireOurs, syncDirectory } from './directory.ts'
-import { hasCode, saysFull, StoreFullError, StoreLockedError, type Holder } from './errors.ts'
+import { hasCode, saysFull, StoreFullError, StoreLockedError, type Holder, UnusableDirectoryError } from './errors.ts'
 
 export interface Holding {
   /** The directory without symlinks; build every path from it. */
@@ -55,11 +55,13 @@ async function dataDirectory(data: string): Promise<string> {
     if (made !== undefined) await syncDirectory(dirname(made))
   } catch (error) {
     if (!hasCode(error, 'EEXIST')) throw error
-    throw new Error(`${data} is not a directory; move it away, or give another data directory.`, { cause: error })
+    throw new UnusableDirectoryError(`${data} is not a directory; move it away, or give another data directory.`, {
+      cause: error,
+    })
   }
   const link = await lstat(data)
   if (link.isSymbolicLink() && link.uid !== 0 && link.uid !== process.geteuid?.()) {
-    throw new Error(`${data} is a symlink that user ${link.uid} made; give the directory itself.`)
+    throw new UnusableDirectoryError(`${data} is a symlink that user ${link.uid} made; give the directory itself.`)
   }
   const directory = await realpath(data)
   const found = await stat(directory)

@@ -5,7 +5,7 @@
 import { createHash, type Hash } from 'node:crypto'
 import { rm, type FileHandle } from 'node:fs/promises'
 import { failpoint } from '../observe/failpoint.ts'
-import { afterBytes, firstBytes, groupOf, lengthOf } from './chunks.ts'
+import { createBlocks } from './blocks.ts'
 import { hashedDigest, type Digest, type DigestAlgorithm } from '../oci/digest.ts'
 
 export interface Spool {
@@ -13,7 +13,7 @@ export interface Spool {
   /** How many bytes can be read. */
   readonly written: number
   /**
-   * Takes the chunk, which must not change any more. Settles when there is room for the next one: chunks that wait together are
+   * Takes a copy of the chunk; settles when it is made, so that the chunk is the caller's again. Chunks that wait together are
    * written together. @throws the error of an earlier write, its code kept (ENOSPC); from then on at every call.
    */
   append(chunk: Uint8Array): Promise<void>
@@ -43,8 +43,6 @@ export interface SpoolOptions {
   /** Called once, when the file is closed. */
   onClose: () => void
 }
-
-const groupBytes = 1024 * 1024
 
 export function createSpool(options: SpoolOptions): Spool {
   const { path, handle, algorithm } = options
@@ -86,18 +84,22 @@ export function createSpool(options: SpoolOptions): Spool {
   }
 }
 
-/** The writing side: one write at a time, hashed while it runs, and whatever arrived meanwhile is the next write. */
+/**
+ * The writing side: one write at a time, hashed while it runs, and whatever arrived meanwhile is the next write. Its two blocks of
+ * memory are used again and again: a new buffer for each chunk would keep the garbage collector busy for as long as the hash.
+ */
 function createTail({ handle, size, algorithm }: SpoolOptions) {
   let written = size
   /** Of the first `hashed` bytes, once `ready`. */
   let hash = createHash(algorithm)
   let hashed = 0
-  /** From `hashed` on; `waiting` counts those bytes that no write has taken yet. */
-  let queue: Uint8Array[] = []
-  let waiting = 0
+  const blocks = createBlocks()
+  /** What a failed write has not written of its block. */
+  let unwritten: Uint8Array = new Uint8Array()
   let failure: { error: unknown } | undefined
   let state: 'open' | 'sealed' | 'dropped' = 'open'
   let drained = true
+  let taking = Promise.resolve()
   const watchers = new Set<{ done(): boolean; wake(): void }>()
 
   const rehashing = rehash(handle, hash, size, () => !dropped())
@@ -130,8 +132,10 @@ function createTail({ handle, size, algorithm }: SpoolOptions) {
 
   async function drain() {
     await ready
-    while (queue.length > 0 && isSound()) {
-      await writeGroup(groupOf(queue, groupBytes)).catch((error: unknown) => {
+    while (blocks.filled().length > 0 && isSound()) {
+      const block = blocks.swap()
+      notify()
+      await writeBlock(block).catch((error: unknown) => {
         failure = { error }
       })
       notify()
@@ -139,49 +143,53 @@ function createTail({ handle, size, algorithm }: SpoolOptions) {
     drained = true
     notify()
   }
-  async function writeGroup(group: Uint8Array[]) {
+  async function writeBlock(block: Uint8Array) {
     const ahead = hash.copy()
-    waiting -= lengthOf(group)
     try {
       failpoint('spool.writing')
-      const writing = writeAll(handle, group, written, (count) => (written += count))
-      for (const chunk of group) ahead.update(chunk)
+      const writing = writeAll(handle, block, written, (count) => (written += count))
+      ahead.update(block)
       await writing
       failpoint('spool.written')
       hash = ahead
-      queue.splice(0, group.length)
     } catch (error) {
-      for (const chunk of firstBytes(group, written - hashed)) hash.update(chunk)
-      queue = afterBytes(queue, written - hashed)
+      hash.update(block.subarray(0, written - hashed))
+      unwritten = block.subarray(written - hashed)
       throw error
     } finally {
       hashed = written
     }
   }
+  async function take(chunk: Uint8Array) {
+    for (let left = chunk; left.length > 0;) {
+      await until(() => blocks.hasRoom() || drained)
+      requireSound()
+      if (dropped()) throw new Error('The spool was discarded.')
+      left = left.subarray(blocks.fill(left))
+      if (!drained) continue
+      drained = false
+      void drain()
+    }
+  }
 
   return {
     written: () => written,
-    append: async (chunk: Uint8Array) => {
-      requireSound()
-      if (state !== 'open') throw new Error('The spool takes no more bytes.')
-      if (chunk.length === 0) return
-      queue.push(chunk)
-      waiting += chunk.length
-      if (drained) {
-        drained = false
-        void drain()
-      }
-      await until(() => waiting <= groupBytes || drained)
-      requireSound()
-      if (dropped()) throw new Error('The spool was discarded.')
+    append: (chunk: Uint8Array) => {
+      if (failure !== undefined) return Promise.reject(failure.error)
+      if (state !== 'open') return Promise.reject(new Error('The spool takes no more bytes.'))
+      const taken = taking.then(() => take(chunk))
+      taking = taken.catch(() => undefined)
+      return taken
     },
     grown: (beyond: number) => until(() => written > beyond || failure !== undefined || (state !== 'open' && drained)),
     seal: async () => {
       if (state === 'open') state = 'sealed'
       await ready
+      await taking
       await until(() => drained)
       requireSound()
       if (dropped()) throw new Error('The spool was discarded.')
+      blocks.release()
       notify()
       failpoint('spool.sealed')
       return hash.copy()
@@ -191,24 +199,27 @@ function createTail({ handle, size, algorithm }: SpoolOptions) {
       if (hashed < size) requireSound()
       return { hash: hash.copy(), position: hashed }
     },
-    rest: () => queue.slice(),
+    rest: () => [unwritten, blocks.filled()].filter((bytes) => bytes.length > 0),
     drop: () => {
       state = 'dropped'
-      queue = []
+      blocks.release()
     },
     end: async () => {
       if (state === 'open') state = 'sealed'
       await ready
+      await taking
       await until(() => drained)
       notify()
     },
   }
 }
 
-/** 1 MiB at a time, so that other work gets its turn. */
+const rehashBytes = 1024 * 1024
+
+/** A part at a time, so that other work gets its turn. */
 async function rehash(handle: FileHandle, hash: Hash, size: number, wanted: () => boolean): Promise<void> {
   if (size === 0) return
-  const buffer = Buffer.allocUnsafe(Math.min(size, groupBytes))
+  const buffer = Buffer.allocUnsafe(Math.min(size, rehashBytes))
   for (let position = 0; position < size && wanted();) {
     const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, size - position), position)
     if (bytesRead === 0) throw new Error('The partial has become shorter while it was read.')
@@ -218,13 +229,11 @@ async function rehash(handle: FileHandle, hash: Hash, size: number, wanted: () =
 }
 
 /** A disk that fills up takes a part and says so at the next write only. */
-async function writeAll(handle: FileHandle, chunks: Uint8Array[], start: number, onWritten: (count: number) => void) {
-  let position = start
-  for (let left = chunks; left.length > 0;) {
-    const { bytesWritten } = await handle.writev(left, position)
+async function writeAll(handle: FileHandle, bytes: Uint8Array, start: number, onWritten: (count: number) => void) {
+  for (let done = 0; done < bytes.length;) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, start + done)
     if (bytesWritten === 0) throw new Error('The disk took no bytes and gave no reason.')
     onWritten(bytesWritten)
-    position += bytesWritten
-    left = afterBytes(left, bytesWritten)
+    done += bytesWritten
   }
 }

@@ -14,7 +14,10 @@ import { hasCode } from './errors.ts'
 import { createSpool, type Spool } from './spool.ts'
 
 export interface Spools {
-  /** A new empty file. `key` names what arrives, such as upstream and digest; only its hash stands in the path. */
+  /**
+   * A new empty file. `key` names what arrives, such as upstream and digest; only its hash stands in the path. What an earlier process
+   * left of the key goes: whoever begins anew has no use for it.
+   */
   create(key: string, algorithm?: DigestAlgorithm): Promise<Spool>
   /**
    * The largest partial of the key: its bytes can be read at once, and are hashed again before new ones are written. Nobody
@@ -22,7 +25,8 @@ export interface Spools {
    */
   resume(key: string, algorithm?: DigestAlgorithm): Promise<Spool | undefined>
   /**
-   * Deletes the partials that were last written more than `olderThan` ms ago, and whatever is no spool; 0 deletes every partial.
+   * Deletes the partials that were last written more than `olderThan` ms ago, empty ones, and whatever is no spool; 0 deletes every
+   * partial.
    * A spool that is to be adopted must stay open until it is. Runs beside everything else. Settles with the bytes that are gone and those that the partials that stay hold.
    */
   sweep(olderThan: number): Promise<{ deleted: number; kept: number }>
@@ -33,8 +37,10 @@ export async function createSpools(directory: string): Promise<Spools> {
   await ownDirectory(directory)
   /** The names that this process has open, or is about to open or delete. */
   const taken = new Set<string>()
+  const startedAt = Date.now()
   return {
-    create: (key, algorithm = 'sha256') => {
+    create: async (key, algorithm = 'sha256') => {
+      await removeLeftovers(directory, `${hashOf(key)}.`, taken, startedAt)
       const name = `${hashOf(key)}.${randomBytes(8).toString('hex')}`
       return openSpool({ directory, name, taken, algorithm, flags: constants.O_CREAT | constants.O_EXCL })
     },
@@ -95,6 +101,20 @@ async function largestPartial(directory: string, prefix: string, taken: Set<stri
   return largest?.name
 }
 
+async function removeLeftovers(
+  directory: string,
+  prefix: string,
+  taken: Set<string>,
+  startedAt: number,
+): Promise<void> {
+  for await (const { name } of await opendir(directory)) {
+    if (!name.startsWith(prefix) || !isSpoolName(name) || taken.has(name)) continue
+    const found = await statOf(join(directory, name))
+    if (found !== undefined && found.mtimeMs < startedAt && !taken.has(name))
+      await rm(join(directory, name), { force: true })
+  }
+}
+
 async function sweep(
   directory: string,
   taken: Set<string>,
@@ -107,7 +127,8 @@ async function sweep(
     const found = await statOf(path)
     if (found === undefined || taken.has(name)) continue
     // A time that lies as far ahead is from a clock that was wrong: nothing says how old the file really is.
-    const stays = found.isFile() && isSpoolName(name) && Math.abs(Date.now() - found.mtimeMs) < olderThan
+    const isPartial = found.isFile() && isSpoolName(name) && found.size > 0
+    const stays = isPartial && Math.abs(Date.now() - found.mtimeMs) < olderThan
     if (stays) {
       total.kept += found.size
       continue

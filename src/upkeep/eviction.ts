@@ -1,10 +1,8 @@
-/**
- * Makes room: the least recently used closures go first. A use of a manifest is a use of all it reaches, or the base layers that
- * every client already owns would go while their images stay.
- */
+/** Makes room by forgetting what was used least recently. */
 import type { Catalog } from '../catalog/catalog.ts'
 import type { BlobRecord, EdgesRecord } from '../catalog/records.ts'
 import type { Digest } from '../oci/digest.ts'
+import { evictionOrder, type Snapshot } from './eviction-order.ts'
 
 export interface EvictionOptions {
   catalog: Catalog
@@ -40,52 +38,6 @@ export function createEviction(options: EvictionOptions): Evict {
     running = mine.catch(() => {})
     return mine
   }
-}
-
-export interface Snapshot {
-  blobs: Map<Digest, BlobRecord>
-  edges: Map<Digest, EdgesRecord>
-  /** Digests that a link of any proof names, and those that a link which cannot be fetched again names. */
-  linked: Set<Digest>
-  irreplaceable: Set<Digest>
-  pinned: Set<Digest>
-  uses: Map<string, number>
-}
-
-/** Digests in the order in which they may go: without a link first, then by last use; a manifest before what it alone keeps young. */
-export function evictionOrder({ blobs, edges, linked, irreplaceable, pinned, uses }: Snapshot): Digest[] {
-  const lastUse = new Map<Digest, number>()
-  for (const [digest, record] of blobs) lastUse.set(digest, uses.get(digest) ?? record.keptAt)
-  for (const [digest, use] of [...lastUse]) if (edges.has(digest)) raise(digest, use, edges, lastUse, new Set())
-  const safe = new Set(irreplaceable)
-  for (const digest of pinned) reach(digest, edges, safe)
-  const candidates = [...lastUse].filter(([digest]) => !safe.has(digest) && blobs.has(digest))
-  const rank = ([digest, use]: [Digest, number]) => [linked.has(digest) ? 1 : 0, use, edges.has(digest) ? 0 : 1] as const
-  return candidates
-    .map((candidate) => ({ digest: candidate[0], rank: rank(candidate) }))
-    .sort((a, b) => a.rank[0] - b.rank[0] || a.rank[1] - b.rank[1] || a.rank[2] - b.rank[2])
-    .map(({ digest }) => digest)
-}
-
-function raise(
-  digest: Digest,
-  use: number,
-  edges: Map<Digest, EdgesRecord>,
-  lastUse: Map<Digest, number>,
-  seen: Set<Digest>,
-): void {
-  if (seen.has(digest)) return
-  seen.add(digest)
-  for (const child of edges.get(digest)?.children ?? []) {
-    if ((lastUse.get(child.digest) ?? Number.POSITIVE_INFINITY) < use) lastUse.set(child.digest, use)
-    raise(child.digest, use, edges, lastUse, seen)
-  }
-}
-
-function reach(digest: Digest, edges: Map<Digest, EdgesRecord>, reached: Set<Digest>): void {
-  if (reached.has(digest)) return
-  reached.add(digest)
-  for (const child of edges.get(digest)?.children ?? []) reach(child.digest, edges, reached)
 }
 
 async function snapshot(catalog: Catalog): Promise<Snapshot> {

@@ -14,7 +14,7 @@ export interface ReconcileOptions {
   catalog: Catalog
   files: BlobStore
   sources: SourcesFile
-  /** The catalog was made or set aside at this start. */
+  /** The catalog was made or set aside at this start, or has lost records. */
   catalogIsNew: boolean
   /** ms since the epoch. */
   startedAt: number
@@ -24,29 +24,26 @@ export interface ReconcileOptions {
 
 /** Settles when all files have been looked at. */
 export async function reconcile(options: ReconcileOptions, signal: AbortSignal): Promise<void> {
-  const known = await options.sources.read()
-  const present = new Map<Digest, Source[]>()
-  let swept = 0
-  let adopted = 0
-  for await (const file of options.files.list()) {
+  const { catalog, files, sources, log } = options
+  if (options.catalogIsNew) await catalog.setFilesKnown(false)
+  const filesAreKnown = await catalog.filesAreKnown()
+  const known = await sources.read()
+  const seen = { swept: 0, adopted: 0, unreadable: 0 }
+  for await (const file of files.list()) {
     if (signal.aborted) return
-    const recorded = await options.catalog.blob(file.digest)
-    if (recorded) {
-      present.set(file.digest, recorded.sources)
-      continue
-    }
-    if (options.catalogIsNew) {
-      const sources = known.get(file.digest) ?? []
-      const adoptable = await adopt(options, file.digest, sources, signal)
-      if (adoptable) present.set(file.digest, sources)
-      adopted += adoptable ? 1 : 0
+    if (await catalog.blob(file.digest)) continue
+    if (!filesAreKnown) {
+      seen[await adopt(options, file.digest, known.get(file.digest) ?? [], signal)] += 1
     } else if (file.modifiedAt < options.startedAt) {
-      await options.catalog.sweepFile(file.digest)
-      swept += 1
+      await catalog.sweepFile(file.digest)
+      seen.swept += 1
     }
   }
-  await options.sources.rewrite(present)
-  if (swept + adopted > 0) options.log('reconciled files with the catalog', { swept, adopted })
+  if (signal.aborted) return
+  await sources.rewrite(() => sourcesOfFiles(catalog))
+  // An end before this point leaves the next start to go on: nothing is swept until all has been looked at.
+  if (!filesAreKnown && seen.unreadable === 0) await catalog.setFilesKnown(true)
+  if (seen.swept + seen.adopted + seen.unreadable > 0) log('reconciled files with the catalog', seen)
 }
 
 async function adopt(
@@ -54,15 +51,27 @@ async function adopt(
   digest: Digest,
   sources: Source[],
   signal: AbortSignal,
-): Promise<boolean> {
-  const { catalog, files, now } = options
-  const size = await sizeIfWhole(files, digest, signal)
-  if (size === undefined) {
-    if (!signal.aborted) await catalog.sweepFile(digest)
-    return false
+): Promise<'adopted' | 'swept' | 'unreadable'> {
+  const { catalog, files, now, log } = options
+  try {
+    const size = await sizeIfWhole(files, digest, signal)
+    if (size === undefined) {
+      if (!signal.aborted) await catalog.sweepFile(digest)
+      return 'swept'
+    }
+    await catalog.adoptFile(digest, { size, place: 'file', verifiedAt: now(), keptAt: now(), sources })
+    return 'adopted'
+  } catch (error) {
+    // One bad sector must not keep the other files from being found again.
+    log('a file cannot be adopted; the next start tries again', { digest, error })
+    return 'unreadable'
   }
-  await catalog.adoptFile(digest, { size, place: 'file', verifiedAt: now(), keptAt: now(), sources })
-  return true
+}
+
+async function* sourcesOfFiles(catalog: Catalog): AsyncGenerator<[Digest, Source[]]> {
+  for await (const [digest, record] of catalog.blobs()) {
+    if (record.place === 'file') yield [digest, record.sources]
+  }
 }
 
 /** The file's size where its bytes match its name. */

@@ -10,6 +10,6 @@ export async function dropUnlinked(catalog: Catalog, now: number): Promise<void>
   const linked = new Set<Digest>()
   for await (const link of catalog.links()) linked.add(link.digest)
   for await (const [digest, record] of catalog.blobs()) {
-    if (!linked.has(digest) && now - record.keptAt > unlinkedFor) await catalog.forget(digest)
+    if (!linked.has(digest) && now - record.keptAt > unlinkedFor) await catalog.forgetUnlinked(digest)
   }
 }

@@ -40,7 +40,10 @@ export function startUpkeep(options: UpkeepOptions): Upkeep {
 
   async function begin(): Promise<void> {
     await attempt('reconcile', () =>
-      reconcile({ ...options, startedAt: now(), now, log: (message, facts) => log.info(message, facts) }, stopping.signal),
+      reconcile(
+        { ...options, startedAt: now(), now, log: (message, facts) => log.info(message, facts) },
+        stopping.signal,
+      ),
     )
     await hourly()
   }

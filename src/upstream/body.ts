@@ -48,6 +48,19 @@ export async function* pacedBody(
   }
 }
 
+/**
+ * Each chunk is its reader's only until it asks for the next one, and is freed then: left to the garbage collector, the chunks of
+ * a fast body make it run after every 20 MiB.
+ */
+export async function* lentBody(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of chunks) {
+    yield chunk
+    const { buffer, length } = chunk
+    // Memory that holds more than the chunk may be in use elsewhere.
+    if (buffer instanceof ArrayBuffer && buffer.byteLength === length) buffer.transfer(0)
+  }
+}
+
 /** @throws UpstreamError `wrong` past `limit` bytes */
 export async function collectBody(
   chunks: AsyncIterable<Uint8Array>,

@@ -4,7 +4,7 @@ import type { Credential, CredentialSource } from './credential.ts'
 import type { Secret } from '../oci/secret.ts'
 import type { DockerCredentials } from './docker-config.ts'
 
-export interface ConfiguredCredential {
+interface ConfiguredCredential {
   /** The repositories it is for: a name or its leading components (`team`, `team/app`); all where it is absent or empty. */
   prefix?: string
   /** Empty where only an identity token is known. */

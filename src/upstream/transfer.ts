@@ -1,5 +1,6 @@
 /** A blob's response as a Transfer: where its bytes start, and how many there are in all (RFC 9110 section 14). */
 import { contentLengthOf, failureOfAnswer, isWebPage } from './answers.ts'
+import { lentBody } from './body.ts'
 import type { Answer } from './exchange.ts'
 import { wrong } from './failure.ts'
 import type { UpstreamResponse } from './send.ts'
@@ -27,14 +28,14 @@ export async function transferOf({ upstream, answer, asked, abort }: TransferOpt
   }
   if (response.status !== 200 && response.status !== 206) throw await failureOfAnswer(upstream, host, response)
   if (isWebPage(response)) throw refuse('a web page instead of a blob')
-  if (response.status === 200) return { size: contentLengthOf(response), from: 0, body: response.body, abort }
+  if (response.status === 200) return { size: contentLengthOf(response), from: 0, body: lentBody(response.body), abort }
   const range = contentRangeOf(response)
   if (asked === 0) throw refuse('a part of the blob, though all of it was asked for')
   if (!range || range.start !== asked) throw refuse('another part of the blob than was asked for')
   const length = contentLengthOf(response)
   if (length !== undefined && length !== range.end - range.start) throw refuse('a part of another length than it says')
   if (range.size !== undefined && range.size !== range.end) throw refuse('less than the rest of the blob')
-  return { size: range.size, from: asked, body: response.body, abort }
+  return { size: range.size, from: asked, body: lentBody(response.body), abort }
 }
 
 async function* none(): AsyncGenerator<Uint8Array> {}

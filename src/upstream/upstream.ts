@@ -12,6 +12,7 @@ export interface Transfer {
   size: number | undefined
   /** Where `body` starts: 0 when the server ignored the Range, else the offset that was asked for. */
   from: number
+  /** Each chunk is its reader's only until it asks for the next one. */
   body: AsyncIterable<Uint8Array>
   /** Stops the transfer and closes its connection. Idempotent. */
   abort(): void

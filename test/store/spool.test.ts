@@ -21,6 +21,15 @@ describe('a spool', () => {
     expect(await readFile(spool.path)).toEqual(bytes)
   })
 
+  test('keeps its own copy of a chunk, which the caller may fill anew at once', async () => {
+    const { spools } = await spoolDirectory()
+    const spool = await spools.create('a')
+    const chunk = Buffer.alloc(600_000)
+    for (const value of [1, 2, 3]) await spool.append(chunk.fill(value))
+    expect(await spool.seal()).toBe(digestOf(Buffer.concat([1, 2, 3].map((value) => Buffer.alloc(600_000, value)))))
+    await spool.discard()
+  })
+
   test('hashes with the algorithm that was asked for', async () => {
     const { spools } = await spoolDirectory()
     const spool = await spools.create('a', 'sha512')

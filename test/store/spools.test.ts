@@ -31,10 +31,12 @@ describe('a partial', () => {
       await spool.append(Buffer.alloc(size))
       return spool
     })
-    for (const spool of (await Promise.all(written)).slice(0, 2)) await spool.close()
-    expect((await spools.resume('a'))?.written).toBe(30)
-    expect((await spools.resume('a'))?.written).toBe(10)
-    expect(await spools.resume('a')).toBeUndefined()
+    const [small, large, active] = await Promise.all(written)
+    await small?.close()
+    await large?.close()
+    const found = [await spools.resume('a'), await spools.resume('a'), await spools.resume('a')]
+    expect(found.map((spool) => spool?.written)).toEqual([30, 10, undefined])
+    for (const spool of [...found, active]) await spool?.close()
   })
 
   test('goes to one of those that ask for it at the same time', async () => {
@@ -44,6 +46,7 @@ describe('a partial', () => {
     await first.close()
     const found = await Promise.all([spools.resume('a'), spools.resume('a'), spools.resume('a')])
     expect(found.filter((spool) => spool !== undefined)).toHaveLength(1)
+    for (const spool of found) await spool?.close()
   })
 
   test('that became shorter while it is hashed again fails the appends', async () => {
@@ -65,8 +68,10 @@ describe('a partial', () => {
     await first.close()
     await writeFile(join(directory, '..', 'secret'), 'secret')
     await symlink(join(directory, '..', 'secret'), `${first.path.slice(0, -1)}${first.path.endsWith('0') ? '1' : '0'}`)
-    expect((await spools.resume('a'))?.path).toBe(first.path)
+    const spool = await spools.resume('a')
+    expect(spool?.path).toBe(first.path)
     expect(await spools.resume('a')).toBeUndefined()
+    await spool?.close()
   })
 })
 

@@ -28,7 +28,7 @@ afterEach(async () => {
 
 async function read(transfer: Transfer | undefined): Promise<Buffer> {
   const chunks: Uint8Array[] = []
-  for await (const chunk of transfer?.body ?? []) chunks.push(chunk)
+  for await (const chunk of transfer?.body ?? []) chunks.push(Buffer.from(chunk))
   return Buffer.concat(chunks)
 }
 
@@ -38,6 +38,19 @@ describe('a blob', () => {
     expect(transfer).toMatchObject({ size: bytes.length, from: 0 })
     expect(await read(transfer)).toEqual(bytes)
     expect(registry.calls.map(({ method, headers }) => [method, headers.range])).toEqual([['GET', undefined]])
+  })
+
+  it('lends its chunks: their memory is free when the next one is asked for', async () => {
+    const large = registry.putBlob(name, randomBytes(2_000_000))
+    const chunks: Uint8Array[] = []
+    let received = 0
+    for await (const chunk of (await upstream.getBlob(name, large))?.body ?? []) {
+      received += chunk.length
+      chunks.push(chunk)
+    }
+    expect(received).toBe(2_000_000)
+    // Those that share their memory with the headers or with one another stay.
+    expect(chunks.some((chunk) => chunk.length === 0)).toBe(true)
   })
 
   it('does not exist where upstream says 404', async () => {

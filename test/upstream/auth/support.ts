@@ -7,7 +7,7 @@ import type { Credential } from '../../../src/upstream/credential.ts'
 import { secret } from '../../../src/oci/secret.ts'
 import type { Send, UpstreamResponse } from '../../../src/upstream/send.ts'
 
-export interface TokenCall {
+interface TokenCall {
   method: string
   url: URL
   headers: IncomingHttpHeaders

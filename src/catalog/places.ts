@@ -1,0 +1,115 @@
+/** Where bytes stand: in LevelDB those of at most 16 KiB, in a file named by its digest whatever is larger. */
+import { readFile, unlink } from 'node:fs/promises'
+import type { ByteSource } from '../oci/byte-source.ts'
+import { algorithmOf, type Digest, digestOf } from '../oci/digest.ts'
+import type { BlobStore } from '../store/blob-store.ts'
+import { hasCode } from '../store/errors.ts'
+import type { Operation } from '../store/key-value.ts'
+import type { RecordStore } from './record-store.ts'
+import { type BlobRecord, keys } from './records.ts'
+
+/** Larger content is a file (measured: docs/decisions/0001-bytes-outside-leveldb.md). */
+const inlineLimit = 16 * 1024
+
+/** Bytes that already match their digest: in memory, or in a spool file, which is taken over. */
+export type Bytes = { bytes: Uint8Array } | { spool: string; size: number }
+
+/** A spool file that is complete. Nobody else touches it before it is closed. */
+export interface WholeSpool {
+  readonly path: string
+  close(): Promise<void>
+}
+
+export interface Places {
+  /** `undefined` where the bytes have gone from under their record. @throws where the disk does not say */
+  open(digest: Digest, record: BlobRecord): Promise<ByteSource | undefined>
+  isThere(digest: Digest, record: BlobRecord): Promise<boolean>
+  /** Makes a durable file of what is larger than 16 KiB; settles with what the batch of their record must write for the rest. */
+  put(digest: Digest, bytes: Bytes): Promise<Operation[]>
+  remove(digest: Digest, place: BlobRecord['place']): Promise<void>
+}
+
+export interface PlaceOptions {
+  records: RecordStore
+  files: BlobStore
+  /** Writes bytes to a new spool file. */
+  spool: (bytes: Uint8Array) => Promise<WholeSpool>
+}
+
+export function createPlaces({ records, files, spool }: PlaceOptions): Places {
+  async function open(digest: Digest, record: BlobRecord): Promise<ByteSource | undefined> {
+    if (record.place === 'inline') {
+      const bytes = await records.bytes(keys.inline(digest))
+      return bytes && digestOf(bytes, algorithmOf(digest)) === digest ? inMemory(bytes) : undefined
+    }
+    const source = await openReadable(files, digest)
+    if (source?.size === record.size) return source
+    await source?.close()
+    return undefined
+  }
+
+  async function putFile(digest: Digest, path: string, size: number): Promise<void> {
+    // What stands there has no sound record: the new bytes take its place, whatever its size.
+    await files.delete(digest)
+    await files.adopt(path, { digest, size })
+  }
+
+  return {
+    open,
+    async isThere(digest, record) {
+      const source = await open(digest, record)
+      await source?.close()
+      return source !== undefined
+    },
+    async put(digest, bytes) {
+      const size = sizeOf(bytes)
+      if ('spool' in bytes) {
+        if (size > inlineLimit) return putFile(digest, bytes.spool, size).then(() => [])
+        const value = await readFile(bytes.spool)
+        await unlink(bytes.spool)
+        return [{ put: keys.inline(digest), value }]
+      }
+      if (size <= inlineLimit) return [{ put: keys.inline(digest), value: bytes.bytes }]
+      const written = await spool(bytes.bytes)
+      try {
+        await putFile(digest, written.path, size)
+      } finally {
+        await written.close()
+      }
+      return []
+    },
+    async remove(digest, place) {
+      if (place === 'file') await files.delete(digest)
+    },
+  }
+}
+
+export function sizeOf(bytes: Bytes): number {
+  return 'bytes' in bytes ? bytes.bytes.length : bytes.size
+}
+
+export function placeOf(size: number): BlobRecord['place'] {
+  return size > inlineLimit ? 'file' : 'inline'
+}
+
+/** A file that the disk cannot give any more is as good as gone: it is fetched again. */
+async function openReadable(files: BlobStore, digest: Digest): Promise<ByteSource | undefined> {
+  try {
+    return await files.open(digest)
+  } catch (error) {
+    if (hasCode(error, 'EIO', 'EUCLEAN', 'EBADMSG')) return undefined
+    throw error
+  }
+}
+
+function inMemory(bytes: Uint8Array): ByteSource {
+  return {
+    size: bytes.length,
+    async read(position, buffer) {
+      const part = bytes.subarray(position, position + buffer.length)
+      buffer.set(part)
+      return part.length
+    },
+    async close() {},
+  }
+}

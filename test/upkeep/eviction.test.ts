@@ -1,0 +1,86 @@
+import { randomBytes } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { readAll } from '../../src/oci/byte-source.ts'
+import type { Digest } from '../../src/oci/digest.ts'
+import { createEviction } from '../../src/upkeep/eviction.ts'
+import { dropUnlinked } from '../../src/upkeep/unlinked.ts'
+import { keepingOf, linkTo, openShelf, repository, type Shelf } from '../catalog/shelf.ts'
+
+const size = 20 * 1024
+const day = 24 * 60 * 60_000
+
+async function keep(shelf: Shelf, proof: 'fetched' | 'imported' = 'fetched'): Promise<Digest> {
+  const keeping = keepingOf(randomBytes(size), { proof })
+  await shelf.catalog.keep(keeping)
+  shelf.clock.now += 1
+  return keeping.digest
+}
+
+function evictionOf(shelf: Shelf, allowed = true) {
+  return createEviction({ catalog: shelf.catalog, allowed, log: () => {} })
+}
+
+async function keptOf(shelf: Shelf, digests: Digest[]): Promise<boolean[]> {
+  return Promise.all(digests.map(async (digest) => (await shelf.catalog.blob(digest)) !== undefined))
+}
+
+describe('eviction', () => {
+  it('frees what is asked for and no more, the least recently used first', async () => {
+    const shelf = await openShelf()
+    const digests = [await keep(shelf), await keep(shelf), await keep(shelf)]
+    shelf.catalog.uses.touch(digests[0] as Digest)
+    expect(await evictionOf(shelf)(size + 1)).toBe(2 * size)
+    expect(await keptOf(shelf, digests)).toEqual([true, false, false])
+    expect(shelf.counted()).toBe(size)
+  })
+
+  it('leaves alone what somebody reads, what is pinned, and what was imported', async () => {
+    const shelf = await openShelf()
+    const [read, pinned, free] = [await keep(shelf), await keep(shelf), await keep(shelf)]
+    const imported = await keep(shelf, 'imported')
+    const reader = await shelf.catalog.open(read)
+    await shelf.catalog.pin(repository('app'), pinned)
+    expect(await evictionOf(shelf)(10 * size)).toBe(size)
+    expect(await keptOf(shelf, [read, pinned, free, imported])).toEqual([true, true, false, true])
+    if (!reader) throw new Error('no reader')
+    expect((await readAll(reader)).length).toBe(size)
+    await shelf.catalog.unpin(repository('app'), pinned)
+    expect(await evictionOf(shelf)(10 * size)).toBe(2 * size)
+  })
+
+  it('asked for twice at once frees twice as much', async () => {
+    const shelf = await openShelf()
+    const digests = [await keep(shelf), await keep(shelf), await keep(shelf)]
+    const evict = evictionOf(shelf)
+    expect(await Promise.all([evict(size), evict(size)])).toEqual([size, size])
+    expect(await keptOf(shelf, digests)).toEqual([false, false, true])
+  })
+
+  it('does nothing where it is not allowed', async () => {
+    const shelf = await openShelf()
+    const digest = await keep(shelf)
+    expect(await evictionOf(shelf, false)(size)).toBe(0)
+    expect(await keptOf(shelf, [digest])).toEqual([true])
+  })
+})
+
+describe('content that no link names', () => {
+  it('goes after 7 days, unless a link has come', async () => {
+    const shelf = await openShelf()
+    const linked = await keep(shelf)
+    const bytes = [randomBytes(size), randomBytes(size)]
+    const digests = bytes.map((one) => keepingOf(one).digest)
+    for (const [index, digest] of digests.entries()) {
+      await shelf.files.adopt(await shelf.spool(bytes[index] as Buffer), { digest, size })
+      const { now } = shelf.clock
+      await shelf.catalog.adoptFile(digest, { size, place: 'file', verifiedAt: now, keptAt: now, sources: [] })
+    }
+    const [proved, unproved] = digests as [Digest, Digest]
+    await shelf.catalog.addLink(linkTo(proved))
+    await dropUnlinked(shelf.catalog, shelf.clock.now + 7 * day - 1)
+    expect(await keptOf(shelf, [linked, proved, unproved])).toEqual([true, true, true])
+    await dropUnlinked(shelf.catalog, shelf.clock.now + 7 * day + 1)
+    expect(await keptOf(shelf, [linked, proved, unproved])).toEqual([true, true, false])
+    expect(shelf.counted()).toBe(2 * size)
+  })
+})
