@@ -94,24 +94,25 @@ async function openKept(config: Config, directory: string, log: Log) {
   return { catalog, files, sources, spools, room, catalogIsNew: state !== 'opened' || dropped > 0 }
 }
 
-/** ms: a spool that was closed just now is on its way into the catalog. */
-const justClosed = 60_000
-
 /** What nobody is fetching any more goes first, then closures. */
 async function makeRoom(bytes: number, spools: Spools, room: Room, evict: (bytes: number) => Promise<number>) {
-  const { deleted } = await spools.sweep(justClosed)
+  const { deleted } = await spools.sweep(0)
   room.count(-deleted)
   return deleted >= bytes ? deleted : deleted + (await evict(bytes - deleted))
 }
 
 async function countKept(catalog: Catalog, spools: Spools, room: Room): Promise<void> {
   for await (const [, record] of catalog.blobs()) room.count(record.size)
+  await dropWholeSpools(spools)
   const { kept } = await spools.sweep(partialsFor)
   room.count(kept)
 }
 
+/** Names the spools of bytes that were in memory already, on their way to become a file. */
+const wholeSpool = 'whole'
+
 async function spoolWhole(spools: Spools, bytes: Uint8Array): Promise<WholeSpool> {
-  const spool = await spools.create('manifest')
+  const spool = await spools.create(wholeSpool)
   try {
     await spool.append(bytes)
     await spool.seal()
@@ -120,6 +121,11 @@ async function spoolWhole(spools: Spools, bytes: Uint8Array): Promise<WholeSpool
     await spool.discard()
     throw error
   }
+}
+
+/** Nobody resumes what a crash left of these. */
+async function dropWholeSpools(spools: Spools): Promise<void> {
+  for (let left = await spools.resume(wholeSpool); left; left = await spools.resume(wholeSpool)) await left.discard()
 }
 
 function connect(

@@ -26,8 +26,8 @@ export interface Spools {
   resume(key: string, algorithm?: DigestAlgorithm): Promise<Spool | undefined>
   /**
    * Deletes the partials that were last written more than `olderThan` ms ago, empty ones, and whatever is no spool; 0 deletes every
-   * partial.
-   * A spool that is to be adopted must stay open until it is. Runs beside everything else. Settles with the bytes that are gone and those that the partials that stay hold.
+   * partial. A spool that is to be adopted must stay open until it is. Runs beside everything else.
+   * @returns how many bytes are gone, and how many the partials that stay hold
    */
   sweep(olderThan: number): Promise<{ deleted: number; kept: number }>
 }
@@ -37,10 +37,8 @@ export async function createSpools(directory: string): Promise<Spools> {
   await ownDirectory(directory)
   /** The names that this process has open, or is about to open or delete. */
   const taken = new Set<string>()
-  const startedAt = Date.now()
   return {
     create: async (key, algorithm = 'sha256') => {
-      await removeLeftovers(directory, `${hashOf(key)}.`, taken, startedAt)
       const name = `${hashOf(key)}.${randomBytes(8).toString('hex')}`
       return openSpool({ directory, name, taken, algorithm, flags: constants.O_CREAT | constants.O_EXCL })
     },
@@ -99,20 +97,6 @@ async function largestPartial(directory: string, prefix: string, taken: Set<stri
     largest = { name, size: found.size }
   }
   return largest?.name
-}
-
-async function removeLeftovers(
-  directory: string,
-  prefix: string,
-  taken: Set<string>,
-  startedAt: number,
-): Promise<void> {
-  for await (const { name } of await opendir(directory)) {
-    if (!name.startsWith(prefix) || !isSpoolName(name) || taken.has(name)) continue
-    const found = await statOf(join(directory, name))
-    if (found !== undefined && found.mtimeMs < startedAt && !taken.has(name))
-      await rm(join(directory, name), { force: true })
-  }
 }
 
 async function sweep(

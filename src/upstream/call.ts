@@ -4,7 +4,6 @@ import type { Authorizer } from './authorizer.ts'
 import { type BudgetOptions, createBudget, type RequestClass } from './budget.ts'
 import type { Connector } from './connector.ts'
 import { type Answer, type Ask, createExchange } from './exchange.ts'
-import { wrong } from './failure.ts'
 import type { CallOptions } from './upstream.ts'
 
 export interface CallerOptions {
@@ -34,17 +33,12 @@ export type Call = <T>(
   read: (answer: Answer, abort: () => void) => Promise<T>,
 ) => Promise<T>
 
-/** Two of us that name each other as upstream would ask in circles for ever. */
-const mostHops = 3
-
 export function createCaller({ upstream, url: base, connector, authorizer, ...options }: CallerOptions): Call {
   const budget = createBudget({ ...options.budget, upstream })
   const exchange = createExchange({ upstream, url: base, authorizer })
   return async (request, callOptions = {}, read) => {
     const { kind, repository, method, url, accept, from = 0, redirects = 'follow' } = request
-    const hops = (callOptions.hops ?? 0) + 1
-    if (hops > mostHops) throw wrong(upstream, `The request has come through ${mostHops} proxies that name each other.`)
-    const headers = { accept, 'entrepot-hops': String(hops), ...(from > 0 ? { range: `bytes=${from}-` } : {}) }
+    const headers = { accept, ...(from > 0 ? { range: `bytes=${from}-` } : {}) }
     const send = kind === 'blobs' ? connector.bytes : connector.metadata
     return await budget.spend(kind, callOptions, async (controller) => {
       const { signal } = controller

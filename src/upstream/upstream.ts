@@ -23,8 +23,6 @@ export interface CallOptions {
   within?: number
   /** Aborts the call while it is pending; a transfer that has begun is ended by its `abort`. */
   signal?: AbortSignal
-  /** How many caching proxies of our kind the request has come through already: its `Entrepot-Hops` header; default 0. */
-  hops?: number
 }
 
 /**

@@ -183,19 +183,3 @@ describe('an answer that is neither found nor absent', () => {
     expect(await caught(upstream.getManifest(name, { tag }))).toMatchObject({ retryAfter: 7 })
   })
 })
-
-describe('a chain of caching proxies', () => {
-  it('is counted in Entrepot-Hops', async () => {
-    await upstream.headManifest(name, { tag })
-    await upstream.headManifest(name, { tag }, { hops: 2 })
-    expect(registry.calls.map(({ headers }) => headers['entrepot-hops'])).toEqual(['1', '3'])
-  })
-
-  it('ends at the third', async () => {
-    expect(await caught(upstream.getManifest(name, { tag }, { hops: 3 }))).toMatchObject({
-      trouble: 'wrong',
-      status: 502,
-    })
-    expect(registry.calls).toEqual([])
-  })
-})
