@@ -1,7 +1,7 @@
 /** How large the buffers of a stream are: they follow the number of streams, or many slow readers would hold much memory. */
 
-// Two of these and what the kernel copies them to stay in a core's cache; 1 MiB sends a kept blob more slowly.
-const largest = 256 * 1024
+// What one stream needs to keep up with sendfile: 256 KiB reach 0.9x of it, 1 MiB 1.2x (docs/performance.md).
+const largest = 1024 * 1024
 const smallest = 64 * 1024
 
 /** Two buffers that a stream uses in turns. */
@@ -13,7 +13,7 @@ export interface BufferBudget {
 }
 
 /** @param total bytes that the buffers of all streams should stay under, as long as each is at least 64 KiB */
-export function createBufferBudget(total = 64 * 1024 * 1024): BufferBudget {
+export function createBufferBudget(total = 32 * 1024 * 1024): BufferBudget {
   let streams = 0
 
   /** A power of two, so that a stream seldom has to change its buffers. */

@@ -3,10 +3,10 @@ import { createBufferBudget } from '../../src/registry/buffers.ts'
 
 const mebibyte = 1024 * 1024
 
-test('one stream has two buffers of 256 KiB, which it uses in turns', () => {
+test('one stream has two buffers of 1 MiB, which it uses in turns', () => {
   const { buffer } = createBufferBudget().enter()
-  expect(buffer(0).length).toBe(256 * 1024)
-  expect(buffer(1).length).toBe(256 * 1024)
+  expect(buffer(0).length).toBe(mebibyte)
+  expect(buffer(1).length).toBe(mebibyte)
   expect(buffer(1)).not.toBe(buffer(0))
   expect(buffer(2)).toBe(buffer(0))
 })
@@ -22,7 +22,7 @@ test('buffers shrink as streams come and grow as they leave, down to 64 KiB', ()
     stream.leave()
     stream.leave()
   }
-  expect(first.buffer(0).length).toBe(256 * 1024)
+  expect(first.buffer(0).length).toBe(mebibyte)
 })
 
 test('the buffers of up to 512 streams stay under the budget', () => {
