@@ -68,7 +68,10 @@ export function createRegistry(options: RegistryOptions): Hono<{ Bindings: Bindi
     const asked = { method: head.method, kind: target.kind, name: target.name }
     const answer = await handle(head, target, repository).catch((error: unknown) => {
       logError(log, error, asked)
-      return errorAnswer(error)
+      const refusal = errorAnswer(error)
+      // Nothing that is kept could answer.
+      refusal.headers['Entrepot-Cache'] = 'miss'
+      return refusal
     })
     if (namespace !== undefined) answer.headers['OCI-Namespace'] = namespace
     log.debug('request answered', { ...asked, status: answer.status, cache: answer.headers['Entrepot-Cache'] })

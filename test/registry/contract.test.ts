@@ -86,11 +86,26 @@ const found: Row[] = [
 ]
 
 const errors: (Row & { code: string })[] = [
-  { route: '/v2/library/alpine/manifests/absent', status: 404, code: 'MANIFEST_UNKNOWN', headers: {} },
-  { route: `/v2/library/alpine/manifests/${absentDigest}`, status: 404, code: 'MANIFEST_UNKNOWN', headers: {} },
+  {
+    route: '/v2/library/alpine/manifests/absent',
+    status: 404,
+    code: 'MANIFEST_UNKNOWN',
+    headers: { 'Entrepot-Cache': 'miss' },
+  },
+  {
+    route: `/v2/library/alpine/manifests/${absentDigest}`,
+    status: 404,
+    code: 'MANIFEST_UNKNOWN',
+    headers: { 'Entrepot-Cache': 'miss' },
+  },
   { route: '/v2/library/alpine/manifests/sha256:bad', status: 400, code: 'DIGEST_INVALID', headers: {} },
   { route: '/v2/library/alpine/manifests/.bad', status: 404, code: 'MANIFEST_UNKNOWN', headers: {} },
-  { route: `/v2/library/alpine/blobs/${absentDigest}`, status: 404, code: 'BLOB_UNKNOWN', headers: {} },
+  {
+    route: `/v2/library/alpine/blobs/${absentDigest}`,
+    status: 404,
+    code: 'BLOB_UNKNOWN',
+    headers: { 'Entrepot-Cache': 'miss' },
+  },
   { route: '/v2/library/alpine/blobs/bad', status: 400, code: 'DIGEST_INVALID', headers: {} },
   { route: '/v2/library/alpine/referrers/bad', status: 400, code: 'DIGEST_INVALID', headers: {} },
   { route: '/v2/library/alpine/tags/list?n=x', status: 400, code: 'PAGINATION_NUMBER_INVALID', headers: {} },
