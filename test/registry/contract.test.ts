@@ -90,13 +90,13 @@ const errors: (Row & { code: string })[] = [
     route: '/v2/library/alpine/manifests/absent',
     status: 404,
     code: 'MANIFEST_UNKNOWN',
-    headers: { 'Entrepot-Cache': 'miss' },
+    headers: { 'entrepot-cache': 'miss' },
   },
   {
     route: `/v2/library/alpine/manifests/${absentDigest}`,
     status: 404,
     code: 'MANIFEST_UNKNOWN',
-    headers: { 'Entrepot-Cache': 'miss' },
+    headers: { 'entrepot-cache': 'miss' },
   },
   { route: '/v2/library/alpine/manifests/sha256:bad', status: 400, code: 'DIGEST_INVALID', headers: {} },
   { route: '/v2/library/alpine/manifests/.bad', status: 404, code: 'MANIFEST_UNKNOWN', headers: {} },
@@ -104,7 +104,7 @@ const errors: (Row & { code: string })[] = [
     route: `/v2/library/alpine/blobs/${absentDigest}`,
     status: 404,
     code: 'BLOB_UNKNOWN',
-    headers: { 'Entrepot-Cache': 'miss' },
+    headers: { 'entrepot-cache': 'miss' },
   },
   { route: '/v2/library/alpine/blobs/bad', status: 400, code: 'DIGEST_INVALID', headers: {} },
   { route: '/v2/library/alpine/referrers/bad', status: 400, code: 'DIGEST_INVALID', headers: {} },
@@ -129,7 +129,7 @@ describe('every route', () => {
     const { port } = await serve(content)
     const answer = await ask(port, 'GET', row.route)
     expect(answer.status).toBe(row.status)
-    expect(answer.headers).toMatchObject({ ...always, 'content-type': 'application/json' })
+    expect(answer.headers).toMatchObject({ ...always, 'content-type': 'application/json', ...row.headers })
     expect(JSON.parse(answer.body.toString())).toEqual({
       errors: [{ code: row.code, message: expect.stringMatching(/^[A-Z"].*\.$/) }],
     })
