@@ -47,6 +47,8 @@ export interface AnswerOptions extends Policies {
   deadline?: number
   /** ms that a failed question is not asked again; default 10 s. */
   restAfterFailure?: number
+  /** Told of each attempt that failed where something is kept: clients see success, and the operator would see nothing. */
+  warn: (message: string, error: unknown) => void
   now?: () => number
 }
 
@@ -66,15 +68,15 @@ export function createAnswer<T>(options: AnswerOptions): Answer<T> {
   const upstream = options.upstream.name
   const { deadline = 3_000, restAfterFailure = 10_000, now = Date.now } = options
   const asking = new Map<string, ReturnType<Question<T>['ask']>>()
-  const resting = new Map<string, Rest>()
+  const rests = new Map<string, Rest>()
   let ended = 0
 
   return async function answer(question: Question<T>) {
     const kept = await latest(question)
     if (options.offline) return settle(question, kept, 'offline', undefined)
     if (kept && isFresh(kept, question.freshFor)) return { value: kept.value, cache: 'hit', age: ageOf(kept) }
-    const rested = restOf(question.key)
-    if (rested && (await isEnough(rested, kept))) return settle(question, kept, saidAt(rested), rested.error)
+    const resting = restOf(question.key)
+    if (resting && (await isEnough(resting, kept))) return settle(question, kept, saidAt(resting), resting.error)
     const joined = asking.has(question.key)
     try {
       const told = await (kept ? withinDeadline(question.key, ask(question, kept)) : ask(question, kept))
@@ -102,8 +104,8 @@ export function createAnswer<T>(options: AnswerOptions): Answer<T> {
     asking.set(question.key, started)
     void started
       .then(
-        (told) => (told ? resting.delete(question.key) : rest(question.key, undefined, question.absentFor ?? 10_000)),
-        (error: unknown) => kept && rest(question.key, error, restAfterFailure),
+        (told) => (told ? rests.delete(question.key) : rest(question.key, undefined, question.absentFor ?? 10_000)),
+        (error: unknown) => kept && restAfter(question.key, error),
       )
       .finally(() => {
         ended += 1
@@ -125,16 +127,21 @@ export function createAnswer<T>(options: AnswerOptions): Answer<T> {
     return promise
   }
 
+  function restAfter(key: string, error: unknown): void {
+    options.warn(`no answer from ${upstream} about what is kept: ${key}`, error)
+    rest(key, error, restAfterFailure)
+  }
+
   function rest(key: string, error: unknown, time: number): void {
-    resting.delete(key)
-    resting.set(key, { since: now(), time, error })
-    const [oldest] = resting.keys()
-    if (resting.size > mostRemembered && oldest !== undefined) resting.delete(oldest)
+    rests.delete(key)
+    rests.set(key, { since: now(), time, error })
+    const [oldest] = rests.keys()
+    if (rests.size > mostRemembered && oldest !== undefined) rests.delete(oldest)
   }
 
   // A clock that was set back must not make it last.
   function restOf(key: string): Rest | undefined {
-    const found = resting.get(key)
+    const found = rests.get(key)
     if (!found) return undefined
     const age = now() - found.since
     return age >= 0 && age < found.time ? found : undefined

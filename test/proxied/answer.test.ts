@@ -13,6 +13,7 @@ function open(options: Partial<AnswerOptions> = {}) {
     complete: true,
     upstream: async (): Promise<string | undefined> => 'new',
     lookingUp: async (): Promise<void> => {},
+    warnings: [] as string[],
   }
   const answer = createAnswer<string>({
     upstream: { name: 'upstream.test' },
@@ -20,6 +21,7 @@ function open(options: Partial<AnswerOptions> = {}) {
     onUpstreamGone: 'keep',
     onUpstreamDenied: 'keep',
     now: () => state.now,
+    warn: (message) => state.warnings.push(message),
     ...options,
   })
   const question: Question<string> = {
@@ -48,6 +50,20 @@ describe('a question', () => {
     const answers = await Promise.all(Array.from({ length: 50 }, ask))
     expect(state.asked).toBe(1)
     expect(answers.filter((told) => told?.cache === 'joined').length).toBe(49)
+  })
+
+  it('whose asking fails while something is kept is told to the operator, once in 10 s', async () => {
+    const { state, ask } = open()
+    await ask()
+    state.now += 60_000
+    state.upstream = async () => {
+      throw unreachable()
+    }
+    for (let turn = 0; turn < 3; turn += 1) expect(await ask()).toMatchObject({ cache: 'stale' })
+    expect(state.warnings).toEqual(['no answer from upstream.test about what is kept: tag app 1.0'])
+    state.now += 10_000
+    await ask()
+    expect(state.warnings.length).toBe(2)
   })
 
   it('is not asked again by one who looked before the answer was kept and came back after', async () => {
