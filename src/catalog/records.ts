@@ -42,14 +42,15 @@ export interface BlobRecord {
 
 /** What a manifest reaches, for closure and eviction only: naming a child proves nothing. */
 export interface EdgesRecord {
-  kind: 'index' | 'image'
+  /** `artifact`: an image manifest that no container runtime reads: a chart, a signature, files. */
+  kind: 'index' | 'image' | 'artifact'
   children: Edge[]
 }
 
 export interface Edge {
   digest: Digest
   size: number
-  /** False where the closure is complete without it: foreign layers, which clients fetch elsewhere. */
+  /** False where the closure is complete without it: foreign layers, which clients fetch elsewhere, and configs of artifacts. */
   needed: boolean
   /** An index's entry for a platform that somebody runs, not an attestation's `unknown/unknown`. */
   runnable: boolean

@@ -42,3 +42,13 @@ export function isForeignLayerType(mediaType: string): boolean {
 export function isSchema1Type(mediaType: string): boolean {
   return schema1Pattern.test(mediaType)
 }
+
+/** Configs that a container runtime reads, so that it needs them and every layer; artifacts' clients take what they want. */
+const containerConfigTypes = new Set([
+  'application/vnd.oci.image.config.v1+json',
+  'application/vnd.docker.container.image.v1+json',
+])
+
+export function isContainerConfigType(mediaType: string): boolean {
+  return containerConfigTypes.has(mediaType)
+}

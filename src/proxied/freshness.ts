@@ -53,7 +53,7 @@ export function warningOf(upstream: string, said: Said): string {
     gone: 'no longer has this',
     denied: 'refused the request',
     limited: 'limits its requests',
-    unreachable: 'did not answer in time',
+    unreachable: 'gave no answer',
     wrong: 'sent something else than what was asked for',
     offline: 'is not asked: offline mode',
   }
@@ -62,6 +62,6 @@ export function warningOf(upstream: string, said: Said): string {
 
 /** What a client gets that was given a manifest we cannot complete. */
 export function cannotComplete(upstream: string, cause: unknown): OciError {
-  const detail = `${upstream} did not answer, and this image is not kept completely: its layers could not be served.`
+  const detail = `${upstream} gave no answer, and this image is not kept completely: its layers could not be served.`
   return new OciError('UPSTREAM_TIMEOUT', detail, { cause })
 }

@@ -1,6 +1,6 @@
 /** What an upstream lists: the tags of a repository, and what refers to a digest. Never immutable, kept for when it is in trouble. */
 import type { Catalog } from '../catalog/catalog.ts'
-import { isComplete } from '../catalog/closure.ts'
+import { isTagComplete } from '../catalog/closure.ts'
 import type { RepositoryKey } from '../catalog/records.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
@@ -93,7 +93,7 @@ export function createLists(options: ListOptions): Lists {
   async function tagsThatWork(repository: RepositoryKey): Promise<Listing<Tag>> {
     const tags: Tag[] = []
     for (const [tag, record] of await catalog.tagRecords(repository)) {
-      if (await isComplete(catalog, repository, record.digest, visible)) tags.push(tag)
+      if (await isTagComplete(catalog, repository, tag, record.digest, visible)) tags.push(tag)
     }
     if (tags.length > 0) return { items: tags, cache: 'hit' }
     throw new OciError(

@@ -1,6 +1,6 @@
 /** Manifests of one upstream: by digest for ever, by tag as long as they are fresh. */
 import type { Catalog } from '../catalog/catalog.ts'
-import { edgesOf, isComplete } from '../catalog/closure.ts'
+import { edgesOf, isComplete, isTagComplete } from '../catalog/closure.ts'
 import type { Keeping } from '../catalog/content.ts'
 import type { KeptManifest } from '../catalog/manifest-reader.ts'
 import { sizeOf } from '../catalog/places.ts'
@@ -83,7 +83,8 @@ export function createManifests(options: ManifestOptions): Manifests {
   async function keptTag(repository: RepositoryKey, tag: Tag): Promise<KeptAnswer<KeptManifest> | undefined> {
     const record = await catalog.tag(repository, tag)
     const kept = record && (await keptDigest(repository, record.digest))
-    return kept && { ...kept, checkedAt: record.checkedAt }
+    const isWhole = async () => record !== undefined && isTagComplete(catalog, repository, tag, record.digest, visible)
+    return kept && { ...kept, checkedAt: record.checkedAt, isComplete: isWhole }
   }
 
   // HEAD is free where GETs are rationed (Docker Hub counts GETs of manifests): GET only what changed, and then by digest.

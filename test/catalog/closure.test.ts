@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { edgesOf, isComplete } from '../../src/catalog/closure.ts'
+import { edgesOf, isComplete, isTagComplete } from '../../src/catalog/closure.ts'
 import type { Edge, EdgesRecord } from '../../src/catalog/records.ts'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
 import { readManifest } from '../../src/oci/manifest.ts'
@@ -48,6 +48,38 @@ describe('a closure', () => {
     const image = await manifest(shelf, 'image', { kind: 'image', children: [edge(layer)] })
     expect(await isComplete(shelf.catalog, app, image)).toBe(false)
     expect(await isComplete(shelf.catalog, repository('other'), image)).toBe(false)
+  })
+
+  it('of an artifact is complete with one layer: Helm leaves the provenance, oras the empty config', async () => {
+    const shelf = await openShelf()
+    const chart = await blob(shelf, 'chart')
+    const read = (config: string, layers: Digest[]) => {
+      const describe = (digest: Digest, mediaType: string) => ({ mediaType, digest, size: 1 })
+      const document = {
+        schemaVersion: 2,
+        config: describe(absent, config),
+        layers: layers.map((layer) => describe(layer, 'application/vnd.example.layer')),
+      }
+      const type = 'application/vnd.oci.image.manifest.v1+json'
+      return edgesOf(readManifest(Buffer.from(JSON.stringify(document)), type))
+    }
+    const helm = 'application/vnd.cncf.helm.config.v1+json'
+    const pulled = await manifest(shelf, 'pulled', read(helm, [absent, chart]))
+    const unpulled = await manifest(shelf, 'unpulled', read(helm, [absent]))
+    const container = 'application/vnd.oci.image.config.v1+json'
+    const image = await manifest(shelf, 'image', read(container, [chart]))
+    expect(await isComplete(shelf.catalog, app, pulled)).toBe(true)
+    expect(await isComplete(shelf.catalog, app, unpulled)).toBe(false)
+    expect(await isComplete(shelf.catalog, app, image)).toBe(false)
+  })
+
+  it('of a list of referrers is itself: it is read, not pulled', async () => {
+    const shelf = await openShelf()
+    const list = await manifest(shelf, 'list', { kind: 'index', children: [edge(absent)] })
+    const tag = (text: string) => text as Parameters<typeof isTagComplete>[2]
+    expect(await isTagComplete(shelf.catalog, app, tag(absent.replace(':', '-')), list)).toBe(true)
+    expect(await isTagComplete(shelf.catalog, app, tag('1.0'), list)).toBe(false)
+    expect(await isTagComplete(shelf.catalog, repository('other'), tag(absent.replace(':', '-')), list)).toBe(false)
   })
 
   it('is complete without foreign layers', async () => {
