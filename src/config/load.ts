@@ -74,7 +74,8 @@ function assemble({ settings, locate, isFromFile }: CheckedSettings, { file, env
     upstreams,
     defaultUpstream: canonical(upstreams, settings.defaultUpstream),
   }
-  problems.push(...checkNames(upstreams, config.hosted), ...contradictions(config))
+  const hosted = { patterns: config.hosted, areDefaults: locate(['hosted']) === undefined }
+  problems.push(...checkNames(upstreams, hosted), ...contradictions(config))
   if (file) problems.push(...exposedSecrets(settings, file, env))
   if (problems.length > 0) throw new ConfigError(problems.map((problem) => problemLine(locate(problem.path), problem)))
   return config

@@ -9,10 +9,13 @@ import { parseDuration, parseHostText, parseListen, parsePatternText, parseSize,
 // zod would otherwise try `new Function`, which the daemon's Node flags forbid.
 z.config({ jitless: true })
 
-/** A text that a function reads; the function's Error is the reason why it is none. `title` names the type for people. */
+/**
+ * A text that a function reads; the function's Error is the reason why it is none. `title` names the type for people. A bare number
+ * is told what it lacks, where quotes would not be enough.
+ */
 function text<T>(title: string, parse: (text: string) => T) {
   return z
-    .string()
+    .string({ error: ({ input }) => (typeof input === 'number' ? reasonAgainst(String(input), parse) : undefined) })
     .transform((value, context): T => {
       try {
         return parse(value)
@@ -22,6 +25,15 @@ function text<T>(title: string, parse: (text: string) => T) {
       }
     })
     .meta({ title })
+}
+
+function reasonAgainst(value: string, parse: (text: string) => unknown): string | undefined {
+  try {
+    parse(value)
+    return undefined
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
 }
 
 const line = z.string().min(1, 'must not be empty')

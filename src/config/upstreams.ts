@@ -7,7 +7,7 @@ import type { KeyPath, Problem } from './problem.ts'
 import type { Settings, UpstreamSettings } from './schema.ts'
 import { type Secret, secret } from '../oci/secret.ts'
 import { readSecretFile, resolveSecret, type SecretPlaces, type SecretSource } from './secret.ts'
-import { isLoopback, parseUrl } from './values.ts'
+import { isLoopback, leadsTo, parseUrl } from './values.ts'
 
 interface UpstreamCredential {
   /** A repository's name or its leading components; empty for all. */
@@ -65,11 +65,18 @@ export function mergeUpstreams(settings: Settings, places: SecretPlaces, report:
   })
 }
 
+export interface HostedNames {
+  patterns: readonly Pattern[]
+  /** Nobody wrote them: what they collide with is what was written. */
+  areDefaults: boolean
+}
+
 /** Two upstreams that share a name, names that nobody could ask for. */
-export function checkNames(upstreams: readonly UpstreamConfig[], hosted: readonly Pattern[]): Problem[] {
-  const owners = new Map<string, string>()
+export function checkNames(upstreams: readonly UpstreamConfig[], hosted: HostedNames): Problem[] {
+  const owners: Owners = new Map([['library', { name: dockerHub, path: ['hosted'] }]])
   const problems: Problem[] = []
-  for (const { name, otherNames } of upstreams) for (const host of [name, ...otherNames]) owners.set(host, name)
+  for (const { name, otherNames } of upstreams)
+    for (const host of [name, ...otherNames]) owners.set(host, { name, path: ['upstreams', name] })
   for (const { name, alias } of upstreams) {
     const implied = portAlias(name)
     for (const other of new Set([alias, implied])) {
@@ -77,17 +84,25 @@ export function checkNames(upstreams: readonly UpstreamConfig[], hosted: readonl
       const path = ['upstreams', name, ...(other === alias ? ['alias'] : [])]
       if (other === 'library')
         problems.push({ path, reason: 'library is the name of the official images of Docker Hub' })
-      if (owner !== undefined) problems.push({ path, reason: `${other} already means the upstream ${owner}` })
-      if (other !== undefined) owners.set(other, name)
+      else if (owner) problems.push({ path, reason: `${other} already means the upstream ${owner.name}` })
+      if (other !== undefined) owners.set(other, { name, path })
     }
   }
-  for (const [index, pattern] of hosted.entries()) {
-    const covered = ['library', ...owners.keys()].find((component) => coversFirst(pattern, component))
-    if (covered === undefined) continue
-    const reason = `the pattern ${pattern} covers ${covered}, which belongs to ${owners.get(covered) ?? dockerHub}`
-    problems.push({ path: ['hosted', index], reason })
+  return [...problems, ...hosted.patterns.flatMap((pattern, index) => collision(pattern, index, owners, hosted) ?? [])]
+}
+
+/** What each first component of a name means, and where that was said. */
+type Owners = Map<string, { name: string; path: KeyPath }>
+
+function collision(pattern: Pattern, index: number, owners: Owners, { areDefaults }: HostedNames): Problem | undefined {
+  const found = [...owners].find(([component]) => coversFirst(pattern, component))
+  if (!found) return undefined
+  const [covered, { name, path }] = found
+  if (!areDefaults) {
+    return { path: ['hosted', index], reason: `the pattern ${pattern} covers ${covered}, which belongs to ${name}` }
   }
-  return problems
+  const reason = `${covered} is a name that is hosted here by default (${pattern}): choose another, or say hosted without that pattern`
+  return { path, reason }
 }
 
 function upstreamName(key: string, report: Report): string | undefined {
@@ -111,6 +126,9 @@ function mergeOne(name: string, own: UpstreamSettings | undefined, context: Merg
   const url = own?.url ?? parseUrl(preset?.url ?? `https://${name}`)
   const credentials = own ? readCredentials(own, context) : []
   if (own) checkOne(own, url, credentials.length > 0, context.report)
+  if (leadsTo(url, context.settings.listen)) {
+    context.report(['url'], 'is where this daemon itself listens: it would ask itself without end')
+  }
   return {
     name,
     ...(own?.alias === undefined ? {} : { alias: own.alias }),

@@ -60,6 +60,38 @@ export function isLoopback(host: string): boolean {
   return family === 0 ? bare === 'localhost' : loopback.check(bare, family === 6 ? 'ipv6' : 'ipv4')
 }
 
+/** Hosts by which a socket on one of them is reached, or may be: a name leads to either family, and 0.0.0.0 leads to loopback. */
+const usualLoopback = new Set(['localhost', '127.0.0.1', '[::1]', '0.0.0.0', '[::]'])
+const anyAddress = new Set(['0.0.0.0', '[::]'])
+
+/** Whether a URL leads to what we listen on ourselves. */
+export function leadsTo(url: URL, listen: Listen): boolean {
+  if ('path' in listen || Number(url.port || usualPort(url)) !== listen.port) return false
+  const own = comparableHost(listen.host)
+  const asked = comparableHost(url.hostname)
+  if (own === asked) return true
+  if (anyAddress.has(own)) return anyAddress.has(asked) || isLoopback(asked)
+  return usualLoopback.has(own) && usualLoopback.has(asked)
+}
+
+function usualPort({ protocol }: URL): number {
+  return protocol === 'https:' ? 443 : 80
+}
+
+/** As the URL parser writes it: addresses in their shortest form, IPv6 in brackets, and IPv4 inside IPv6 as what it is. */
+function comparableHost(host: string): string {
+  const bracketed = isIP(host) === 6 ? `[${host}]` : host
+  const name = (URL.parse(`http://${bracketed}`)?.hostname ?? host).replace(/\.$/, '')
+  const mapped = /^\[::ffff:([0-9a-f]+):([0-9a-f]+)\]$/.exec(name)
+  if (mapped) return mapped.slice(1).flatMap(bytesOfPair).join('.')
+  return name.endsWith('.localhost') ? 'localhost' : name
+}
+
+function bytesOfPair(hex: string): number[] {
+  const pair = Number.parseInt(hex, 16)
+  return [pair >> 8, pair & 0xff]
+}
+
 /** A registry's or a token server's host as clients write it, made comparable. */
 export function parseHostText(text: string): string {
   const host = parseHost(text)

@@ -4,6 +4,7 @@
  * characters (a log is read in terminals), anything beyond 512 characters.
  */
 import { pino, stdTimeFunctions, type Logger } from 'pino'
+import { OciError } from '../oci/errors.ts'
 import { createLineSink } from './line-sink.ts'
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
@@ -79,6 +80,7 @@ function clean(value: unknown, depth: number): unknown {
 
 /** Only what is known of every error: other members may be requests with their headers. */
 function cleanError(error: Error, depth: number): LogFields {
+  if (error instanceof OciError && error.code !== 'INTERNAL') return cleanExpected(error, depth)
   return {
     type: cleanText(error.name),
     code: 'code' in error && typeof error.code === 'string' ? cleanText(error.code) : undefined,
@@ -90,6 +92,39 @@ function cleanError(error: Error, depth: number): LogFields {
       .map((line) => cleanText(line.trim())),
     cause: error.cause === undefined ? undefined : clean(error.cause, depth + 1),
   }
+}
+
+const longestChain = 5
+
+/** An error that the house itself throws is no surprise: its causes say enough, unless one of them is a mistake of ours. */
+function cleanExpected(error: OciError, depth: number): LogFields {
+  const causes: unknown[] = []
+  let cause = error.cause
+  while (cause instanceof Error && causes.length < longestChain) {
+    const mistake = isMistake(cause)
+    causes.push(mistake ? cleanError(cause, depth + 1) : cleanText(wordsOf(cause)))
+    if (mistake) break
+    cause = cause.cause
+  }
+  return {
+    type: cleanText(error.name),
+    code: error.code,
+    detail: cleanText(error.detail),
+    causes: causes.length === 0 ? undefined : causes,
+  }
+}
+
+/** Those of Node and of libraries have a code. */
+function isMistake(error: Error): boolean {
+  const isOfLanguage = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError
+  return isOfLanguage && !('code' in error)
+}
+
+/** A dial to several addresses has a code, and no words of its own. */
+function wordsOf(error: Error): string {
+  if (error instanceof OciError) return error.detail
+  if (error.message !== '') return error.message
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name
 }
 
 function cleanText(text: string): string {

@@ -4,7 +4,7 @@ import { UpstreamError } from '../oci/errors.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { type Challenge, parseChallenges } from './challenge.ts'
 import { type Credential, type CredentialSource, sameSecrets } from './credential.ts'
-import { checkRealm } from './realm.ts'
+import { checkRealm, type RefusedRealm } from './realm.ts'
 import type { Send } from './send.ts'
 import { basic } from './token.ts'
 import { createTokenCache } from './token-cache.ts'
@@ -23,7 +23,8 @@ export interface Authorizer {
    * Answers a 401: its WWW-Authenticate lines and the Authorization header that was `sent` (`undefined` = none) -> the header to
    * retry with; `undefined` = there is none, the 401 stands. Joins a token request that is already in flight. If the retry is
    * refused too, one more answer, `sent` being the first one, may still help: a rotated credential, a wider scope.
-   * @throws UpstreamError `denied`, `limited`, `unreachable` or `wrong`, as the token server is
+   * @throws UpstreamError `denied`, `limited`, `unreachable` or `wrong`, as the token server is; `denied` where the only token
+   * servers that are offered may not be asked
    */
   answer(
     challenges: string[],
@@ -55,8 +56,8 @@ type Demand = { scheme: 'basic' } | { scheme: 'bearer'; realm: URL; service: str
 const mostDemands = 4096
 
 export function createAuthorizer(options: AuthorizerOptions): Authorizer {
-  const { upstream, credentials, send, now = () => performance.now(), tokenWithin = 10_000 } = options
-  const tokens = createTokenCache({ upstream, send, within: tokenWithin }, now)
+  const { upstream, credentials, send, warn, now = () => performance.now(), tokenWithin = 10_000 } = options
+  const tokens = createTokenCache({ upstream, send, within: tokenWithin, warn: seldom(warn, now) }, now)
   const demands = new LRUCache<RepositoryName, Demand>({ max: mostDemands })
   const usableRealm = realmGate(options)
 
@@ -99,6 +100,7 @@ export function createAuthorizer(options: AuthorizerOptions): Authorizer {
       const credential = await credentials(repository)
       const demand = chooseDemand(parseChallenges(lines), { repository, credential, sent, usableRealm })
       if (!demand) return undefined
+      if ('reason' in demand) throw unanswerable(upstream, demand)
       demands.set(repository, demand)
       const header = await headerFor(demand, credential, sent, signal).catch(deniedAsError)
       if (typeof header === 'string' && header !== sent) return header
@@ -120,21 +122,28 @@ interface Situation {
   repository: RepositoryName
   credential: Credential | undefined
   sent: string | undefined
-  usableRealm: (realm: string) => URL | undefined
+  usableRealm: (realm: string) => URL | RefusedRealm
 }
 
-/** Bearer before Basic, because a token tells less than a password; Basic only where there is a password to send. */
-function chooseDemand(challenges: Challenge[], situation: Situation): Demand | undefined {
+/**
+ * Bearer before Basic, because a token tells less than a password; Basic only where there is a password to send. The realm that
+ * was refused, where nothing else is left; `undefined` where nothing was offered that is known here.
+ */
+function chooseDemand(challenges: Challenge[], situation: Situation): Demand | RefusedRealm | undefined {
   const { repository, credential, sent, usableRealm } = situation
+  let refused: RefusedRealm | undefined
   for (const { parameters } of challenges.filter(({ scheme }) => scheme === 'bearer')) {
     const realm = usableRealm(parameters.get('realm') ?? '')
-    if (!realm) continue
+    if (!(realm instanceof URL)) {
+      refused ??= realm
+      continue
+    }
     const service = printable(parameters.get('service'))
     const scope = (sent?.startsWith('Bearer ') && widerScope(repository, parameters)) || `repository:${repository}:pull`
     return { scheme: 'bearer', realm, service, scope }
   }
   const basicOffered = challenges.some(({ scheme }) => scheme === 'basic')
-  return basicOffered && credential?.password ? { scheme: 'basic' } : undefined
+  return basicOffered && credential?.password ? { scheme: 'basic' } : refused
 }
 
 /** What an upstream says that a token of ours lacked, where it names the same repository and nothing else. */
@@ -153,15 +162,36 @@ function printable(text: string | undefined): string | undefined {
 const mostWarnings = 16
 
 /** Lets realms through that may see the upstream's credentials; of each other one the operator hears once. */
-function realmGate({ upstream, url, tokenRealms, warn }: AuthorizerOptions): (realm: string) => URL | undefined {
+function realmGate({ upstream, url, tokenRealms, warn }: AuthorizerOptions): Situation['usableRealm'] {
   const warned = new Set<string>()
   return (realm) => {
     const checked = checkRealm(realm, url, tokenRealms)
     if (checked instanceof URL) return checked
-    if (warned.has(checked.reason) || warned.size >= mostWarnings) return undefined
+    if (warned.has(checked.reason) || warned.size >= mostWarnings) return checked
     warned.add(checked.reason)
-    const remedy = checked.host ? `; if it belongs to ${upstream}, add ${checked.host} to its \`tokenRealms\`` : ''
-    warn(`a challenge of ${upstream} is not answered: ${checked.reason}${remedy}`)
-    return undefined
+    warn(`a challenge of ${upstream} is not answered: ${withRemedy(upstream, checked)}`)
+    return checked
+  }
+}
+
+function withRemedy(upstream: string, { reason, host }: RefusedRealm): string {
+  return host === undefined ? reason : `${reason}; if it belongs to ${upstream}, add ${host} to its \`tokenRealms\``
+}
+
+function unanswerable(upstream: string, refused: RefusedRealm): UpstreamError {
+  const detail = `${upstream} answered 401, and its challenge is not answered: ${withRemedy(upstream, refused)}.`
+  return new UpstreamError(upstream, 'denied', 'DENIED', detail)
+}
+
+const leastBetween = 60_000
+
+/** Says the same thing once a minute at most. */
+function seldom(warn: (message: string) => void, now: () => number): (message: string) => void {
+  const said = new LRUCache<string, { at: number }>({ max: mostWarnings })
+  return (message) => {
+    const last = said.get(message)
+    if (last && now() - last.at < leastBetween) return
+    said.set(message, { at: now() })
+    warn(message)
   }
 }

@@ -1,5 +1,5 @@
 /** Response bodies with limits: a body that stalls, trickles, breaks or grows too long ends in an UpstreamError. */
-import { failureOf, timedOut, wrong } from './failure.ts'
+import { failureOf, inSeconds, timedOut, wrong } from './failure.ts'
 
 export interface Pace {
   /** The least bytes a second, as the mean over `window`. */
@@ -8,9 +8,13 @@ export interface Pace {
   window: number
 }
 
-export interface BodyOrigin {
+/** Who sends a body, for sentences. */
+interface Source {
   upstream: string
   host: string
+}
+
+export interface BodyOrigin extends Source {
   signal: AbortSignal
 }
 
@@ -48,12 +52,29 @@ export async function* pacedBody(
   }
 }
 
+export interface TransferLimits {
+  /** ms until its last byte. */
+  within: number
+  /** Bytes. */
+  size: number
+}
+
 /**
  * Each chunk is its reader's only until it asks for the next one, and is freed then: left to the garbage collector, the chunks of
  * a fast body make it run after every 20 MiB.
+ * @throws UpstreamError `wrong` for a body that goes on beyond its limits
  */
-export async function* lentBody(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* lentBody(
+  chunks: AsyncIterable<Uint8Array>,
+  origin: Source,
+  { within, size }: TransferLimits,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const deadline = performance.now() + within
+  let received = 0
   for await (const chunk of chunks) {
+    received += chunk.length
+    if (received > size) throw tooLong(origin, size)
+    if (performance.now() > deadline) throw tooLate(origin, within)
     yield chunk
     const { buffer, length } = chunk
     // Memory that holds more than the chunk may be in use elsewhere.
@@ -77,8 +98,12 @@ export async function collectBody(
   return Buffer.concat(parts, length)
 }
 
-export function tooLong({ upstream, host }: BodyOrigin, limit: number) {
+export function tooLong({ upstream, host }: Source, limit: number) {
   return wrong(upstream, `The answer of ${upstream} (${host}) is larger than the ${limit} bytes that are allowed here.`)
+}
+
+function tooLate({ upstream, host }: Source, within: number) {
+  return wrong(upstream, `A blob of ${upstream} (${host}) did not come to its end within ${inSeconds(within)}.`)
 }
 
 function tooSlow({ upstream, host }: BodyOrigin, received: number, waited: number) {

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UpstreamError } from '../oci/errors.ts'
 import { type Breaker, type BreakerOptions, createBreaker } from './breaker.ts'
-import { isWorthRetrying, timedOut } from './failure.ts'
+import { inSeconds, isWorthRetrying, timedOut } from './failure.ts'
 import { createSlots, type Slots } from './slots.ts'
 
 export type RequestClass = 'manifests' | 'heads' | 'lists' | 'blobs'
@@ -105,7 +105,7 @@ async function enter({ slots, breaker }: Lane, signal: AbortSignal, last: unknow
 function startCall(upstream: string, within: number, signal: AbortSignal | undefined) {
   const controller = new AbortController()
   const abort = () => controller.abort(signal?.reason)
-  const expire = () => controller.abort(timedOut(upstream, `${upstream} did not answer within ${within / 1000} s.`))
+  const expire = () => controller.abort(timedOut(upstream, `${upstream} did not answer within ${inSeconds(within)}.`))
   const timer = setTimeout(expire, within)
   signal?.addEventListener('abort', abort, { once: true })
   if (signal?.aborted === true) abort()

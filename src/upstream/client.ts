@@ -12,7 +12,7 @@ import type { Answer } from './exchange.ts'
 import { wrong } from './failure.ts'
 import { createLists, type GetPage } from './lists.ts'
 import type { UpstreamResponse } from './send.ts'
-import { transferOf } from './transfer.ts'
+import { type TransferBounds, transferOf } from './transfer.ts'
 import type { CallOptions, Upstream } from './upstream.ts'
 
 export interface UpstreamOptions {
@@ -26,10 +26,11 @@ export interface UpstreamOptions {
   budget?: Omit<BudgetOptions, 'upstream'>
   /** Default 1,000. */
   tagsPageSize?: number
+  transfers?: TransferBounds
 }
 
 export function createUpstream({ name: upstream, url: base, ...options }: UpstreamOptions): Upstream {
-  const { connector, authorizer, budget, tagsPageSize } = options
+  const { connector, authorizer, budget, tagsPageSize, transfers: limits } = options
   const call = createCaller({ upstream, url: base, connector, authorizer, budget })
   const repositoryUrl = (repository: RepositoryName) =>
     new URL(`${base.pathname.replace(/\/+$/, '')}/v2/${repository}/`, base.origin)
@@ -80,7 +81,7 @@ export function createUpstream({ name: upstream, url: base, ...options }: Upstre
       const from = callOptions?.from ?? 0
       const request = { method: 'GET', url: urlOf(repository, `blobs/${digest}`), accept: '*/*', from } as const
       return call({ kind: 'blobs', repository, ...request }, callOptions, async (answer, abort) =>
-        isAbsent(answer) ? undefined : await transferOf({ upstream, answer, asked: from, abort }),
+        isAbsent(answer) ? undefined : await transferOf({ upstream, answer, asked: from, abort, limits }),
       )
     },
     tags: (repository, callOptions) => lists.tags(repository, pageGetter(repository, callOptions)),

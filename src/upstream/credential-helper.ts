@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process'
 import { LRUCache } from 'lru-cache'
 import type { Credential } from './credential.ts'
 import { secret } from '../oci/secret.ts'
+import { inSeconds } from './failure.ts'
 import { parseObject, textOf } from './json-object.ts'
 
 export interface CredentialHelpers {
@@ -117,7 +118,7 @@ async function execute(program: string, input: string, { env, within }: RunOptio
     child.stdout.destroy()
     killGroup(child.pid)
   }
-  const timer = setTimeout(() => stop(`did not answer within ${within / 1000} s`), within)
+  const timer = setTimeout(() => stop(`did not answer within ${inSeconds(within)}`), within)
   child.stdout.on('data', (chunk: Buffer) => {
     size += chunk.length
     chunks.push(chunk)

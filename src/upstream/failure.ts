@@ -34,6 +34,11 @@ export function timedOut(upstream: string, detail: string, cause?: unknown): Ups
   return new UpstreamError(upstream, 'unreachable', 'UPSTREAM_TIMEOUT', detail, { cause })
 }
 
+/** A time in ms as sentences say it: seconds with at most one decimal. */
+export function inSeconds(ms: number): string {
+  return `${Math.max(0.1, Math.round(ms / 100) / 10)} s`
+}
+
 export function wrong(upstream: string, detail: string, cause?: unknown): UpstreamError {
   return new UpstreamError(upstream, 'wrong', 'UPSTREAM_INVALID', detail, { cause })
 }

@@ -137,16 +137,20 @@ async function readObject(upstream: string, { response }: Answer, limit: number,
     throw wrong(upstream, `${upstream} answered with a web page instead of a list.`)
   }
   const bytes = await response.bytes(Math.max(0, Math.min(limit, pageLimits.bytes)))
-  const document = parseOrUndefined(bytes, limits)
+  const document = parseList(upstream, bytes, limits)
   if (!isObject(document)) throw wrong(upstream, `${upstream} sends a list that is no JSON object.`)
   return { document, bytes: bytes.length }
 }
 
-function parseOrUndefined(bytes: Uint8Array, limits: JsonLimits): unknown {
+function parseList(upstream: string, bytes: Uint8Array, limits: JsonLimits): unknown {
   try {
     return parseJson(bytes, limits)
-  } catch {
-    return undefined
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : ''
+    if (reason.startsWith('more than ')) throw wrong(upstream, `${upstream} sends a list that is too long: ${reason}.`)
+    // JSON.parse quotes what it read; the measures do not.
+    const told = /^(?:nested deeper|a (?:string|number) )/.test(reason) ? ` (${reason})` : ''
+    throw wrong(upstream, `${upstream} sends a list that is malformed${told}.`)
   }
 }
 

@@ -5,6 +5,7 @@
 import { UpstreamError } from '../oci/errors.ts'
 import { untilAborted } from './abortable.ts'
 import type { Credential } from './credential.ts'
+import { inSeconds, timedOut } from './failure.ts'
 import { parseObject } from './json-object.ts'
 import { realmWith } from './realm.ts'
 import { retryAfter } from './retry-after.ts'
@@ -30,6 +31,8 @@ export interface TokenClient {
   send: Send
   /** ms for the whole exchange, its body included. */
   within: number
+  /** Hears which credential is refused; clients do not. */
+  warn: (message: string) => void
 }
 
 const longestBody = 64 * 1024
@@ -52,9 +55,10 @@ export async function fetchToken(client: TokenClient, question: TokenQuestion): 
     return await untilAborted(exchange(client, question, signal), signal)
   } catch (error) {
     if (error instanceof UpstreamError) throw error
-    const why = signal.aborted ? `did not answer within ${client.within / 1000} s` : 'could not be reached'
-    const code = signal.aborted ? 'UPSTREAM_TIMEOUT' : 'UNAVAILABLE'
-    throw new UpstreamError(client.upstream, 'unreachable', code, sentence(client, question, why), { cause: error })
+    const why = signal.aborted ? `did not answer within ${inSeconds(client.within)}` : 'could not be reached'
+    const detail = sentence(client, question, why)
+    if (signal.aborted) throw timedOut(client.upstream, detail, error)
+    throw new UpstreamError(client.upstream, 'unreachable', 'UNAVAILABLE', detail, { status: 502, cause: error })
   }
 }
 
@@ -125,7 +129,9 @@ function refusal(client: TokenClient, question: TokenQuestion, response: Upstrea
   const tell = (why: string) => sentence(client, question, why)
   const later = { retryAfter: retryAfter(response.header('retry-after')) }
   if (status === 401 || status === 403) {
-    const who = question.credential ? `the credential ${question.credential.identity}` : 'anonymous access'
+    const { credential } = question
+    if (credential) client.warn(tell(`refused the credential ${credential.identity} (${status})`))
+    const who = credential ? 'our credential' : 'anonymous access'
     return new UpstreamError(client.upstream, 'denied', 'DENIED', tell(`refused ${who} (${status})`))
   }
   if (status === 429) {

@@ -13,11 +13,25 @@ export interface TransferOptions {
   asked: number
   /** Ends the connection. */
   abort: () => void
+  limits?: TransferBounds | undefined
 }
 
+export interface TransferBounds {
+  /** ms that a transfer may take in all; default 6 h. */
+  within?: number
+  /** Bytes of a body whose length is not declared; default 64 GiB. */
+  unsized?: number
+}
+
+const usualWithin = 6 * 3_600_000
+const usualUnsized = 64 * 2 ** 30
+
 /** @throws UpstreamError for an answer that holds no bytes of the blob */
-export async function transferOf({ upstream, answer, asked, abort }: TransferOptions): Promise<Transfer> {
+export async function transferOf({ upstream, answer, asked, abort, limits }: TransferOptions): Promise<Transfer> {
   const { response, host } = answer
+  const { within = usualWithin, unsized = usualUnsized } = limits ?? {}
+  const bodyOf = (declared: number | undefined) =>
+    lentBody(response.body, { upstream, host }, { within, size: declared ?? unsized })
   const refuse = (what: string) => {
     response.discard()
     return wrong(upstream, `${upstream} (${host}) answered with ${what}.`)
@@ -28,14 +42,14 @@ export async function transferOf({ upstream, answer, asked, abort }: TransferOpt
   }
   if (response.status !== 200 && response.status !== 206) throw await failureOfAnswer(upstream, host, response)
   if (isWebPage(response)) throw refuse('a web page instead of a blob')
-  if (response.status === 200) return { size: contentLengthOf(response), from: 0, body: lentBody(response.body), abort }
+  const length = contentLengthOf(response)
+  if (response.status === 200) return { size: length, from: 0, body: bodyOf(length), abort }
   const range = contentRangeOf(response)
   if (asked === 0) throw refuse('a part of the blob, though all of it was asked for')
   if (!range || range.start !== asked) throw refuse('another part of the blob than was asked for')
-  const length = contentLengthOf(response)
   if (length !== undefined && length !== range.end - range.start) throw refuse('a part of another length than it says')
   if (range.size !== undefined && range.size !== range.end) throw refuse('less than the rest of the blob')
-  return { size: range.size, from: asked, body: lentBody(response.body), abort }
+  return { size: range.size, from: asked, body: bodyOf(range.end - range.start), abort }
 }
 
 async function* none(): AsyncGenerator<Uint8Array> {}

@@ -130,6 +130,18 @@ describe('what stops the start', () => {
       'freshFor: "60"',
       'c.yaml:1:1: freshFor: must be a number and a unit: 500ms, 60s, 5m, 24h, 7d',
     ],
+    [
+      'a number where a unit is needed too',
+      'freshFor: 10\nmaxSize: 10\nlisten: 5000',
+      'c.yaml:3:1: listen: must be HOST:PORT, [IPV6]:PORT or unix:/PATH, such as 127.0.0.1:5000',
+      'c.yaml:1:1: freshFor: must be a number and a unit: 500ms, 60s, 5m, 24h, 7d',
+      'c.yaml:2:1: maxSize: must be a number and a unit: 500MiB, 20GiB, 1TB',
+    ],
+    [
+      'a number that quotes make a text',
+      'upstreams:\n  a.example:\n    alias: 7',
+      'c.yaml:3:5: upstreams."a.example".alias: must be a text (in quotes where it would be read as a number), not a number',
+    ],
     ['a size without a unit', 'maxSize: 20G', 'c.yaml:1:1: maxSize: must be a number and a unit: 500MiB, 20GiB, 1TB'],
     ['a size of nothing', 'maxSize: 0GiB', 'c.yaml:1:1: maxSize: must be at least 1MiB and at most 8191TiB'],
     [

@@ -156,10 +156,54 @@ describe('what stops the start', () => {
     expect(told).not.toContain('canary')
   })
 
+  test.each([
+    ['127.0.0.1:5000', 'http://localhost:5000'],
+    ['127.0.0.1:5000', 'http://[::1]:5000/'],
+    ['127.0.0.1:5000', 'https://127.1:5000'],
+    ['127.0.0.1:5000', 'http://0.0.0.0:5000'],
+    ['localhost:80', 'http://127.0.0.1'],
+    ["'[::1]:443'", 'https://localhost.'],
+    ["'[::]:5000'", 'http://127.9.9.9:5000'],
+    ["'[::ffff:127.0.0.1]:5000'", 'http://127.0.0.1:5000'],
+    ['Registry.Internal:5000', 'http://registry.internal:5000'],
+    ['192.168.1.2:5000', 'http://192.168.1.2:5000'],
+  ])('listening on %s, an upstream at %s', (listen, url) => {
+    const yaml = `listen: ${listen}\nallowAnonymousLan: true\nupstreams:\n  a.example:\n    url: '${url}'`
+    expect(createHome().problems(yaml)).toEqual([
+      'c.yaml:5:5: upstreams."a.example".url: is where this daemon itself listens: it would ask itself without end',
+    ])
+  })
+
+  test('an upstream that is called as we are, without a url', () => {
+    expect(createHome().problems('upstreams:\n  localhost:5000: {}')).toEqual([
+      'c.yaml:2:3: upstreams."localhost:5000".url: is where this daemon itself listens: it would ask itself without end',
+    ])
+  })
+
+  test.each([
+    ['127.0.0.1:5000', 'http://127.0.0.1:5001'],
+    ['127.0.0.1:5000', 'http://a.example:5000'],
+    ['127.0.0.1:0', 'http://127.0.0.1'],
+    ['127.0.0.2:5000', 'http://127.0.0.1:5000'],
+    ['unix:/run/e.sock', 'http://127.0.0.1:5000'],
+    ['1.2.3.999:5000', 'http://127.0.0.1:5000'],
+  ])('but listening on %s, no upstream at %s', (listen, url) => {
+    const yaml = `listen: ${listen}\nallowAnonymousLan: true\nupstreams:\n  a.example: { url: '${url}' }`
+    expect(upstreamOf(createHome().load(yaml), 'a.example').url.href).toBe(new URL(url).href)
+  })
+
+  test('an alias that is hosted by default, at the place of the alias', () => {
+    const yaml = 'upstreams:\n  a.example:\n    alias: local\n'
+    expect(createHome().problems(yaml)).toEqual([
+      'c.yaml:3:5: upstreams."a.example".alias: local is a name that is hosted here by default (local/**): choose another, or say hosted without that pattern',
+    ])
+    expect(createHome().load(`${yaml}hosted: [charts/**]`).hosted).toEqual(['charts/**'])
+  })
+
   test('credentials go without TLS to loopback, or where insecure says so', () => {
     const login = '    username: u\n    password: p\n'
     const home = createHome()
-    expect(home.load(`upstreams:\n  a.example:\n    url: http://127.0.0.1:5000\n${login}`).upstreams).toHaveLength(10)
+    expect(home.load(`upstreams:\n  a.example:\n    url: http://127.0.0.1:5001\n${login}`).upstreams).toHaveLength(10)
     expect(home.load(`${plain}${login}    insecure: true`).upstreams).toHaveLength(10)
   })
 })

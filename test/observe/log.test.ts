@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { OciError, UpstreamError } from '../../src/oci/errors.ts'
 import { createLog, type LogFields, type LogLevel } from '../../src/observe/log.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
 
@@ -94,6 +95,42 @@ describe('a line', () => {
     })
     expect(line.error).toHaveProperty('stack.0', expect.stringContaining('log.test.ts'))
     expect(text).not.toContain('hidden')
+  })
+
+  test('shows of an error that the house throws its code, detail and causes in words, without stacks', async () => {
+    const refusal = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:1'), { code: 'ECONNREFUSED' })
+    const dial = new AggregateError([refusal], '', { cause: refusal })
+    const cause = new OciError('UNAVAILABLE', 'the token server is away', {
+      cause: Object.assign(dial, { code: 'ETIMEDOUT' }),
+    })
+    const error = new UpstreamError('a.example', 'unreachable', 'UNAVAILABLE', 'a.example is away', { cause })
+    const { line, text } = await written('request not answered', { error })
+    expect(line.error).toEqual({
+      type: 'UpstreamError',
+      code: 'UNAVAILABLE',
+      detail: 'a.example is away',
+      causes: ['the token server is away', 'ETIMEDOUT', 'connect ECONNREFUSED 127.0.0.1:1'],
+    })
+    expect(text).not.toContain('log.test.ts')
+    expect(text.length).toBeLessThan(400)
+  })
+
+  test('cleans the causes of such an error, and ends their chain', async () => {
+    const circle = new Error('fetch of https://u:hidden@cdn.example/a?sig=hidden failed')
+    circle.cause = circle
+    const { line, text } = await written('failed', { error: new OciError('UNAVAILABLE', 'away', { cause: circle }) })
+    expect(line.error).toMatchObject({
+      causes: Array.from({ length: 5 }, () => 'fetch of https://cdn.example/a failed'),
+    })
+    expect(text).not.toContain('hidden')
+  })
+
+  test('shows the stack of a mistake, whatever wraps it', async () => {
+    const cause = new TypeError('x is undefined')
+    const { line } = await written('failed', { error: new OciError('UNAVAILABLE', 'away', { cause }) })
+    expect(line.error).toHaveProperty('causes.0.stack.0', expect.stringContaining('log.test.ts'))
+    const internal = await written('failed', { error: new OciError('INTERNAL', 'broken') })
+    expect(internal.line.error).toHaveProperty('stack.0', expect.stringContaining('log.test.ts'))
   })
 
   test('survives what cannot be JSON', async () => {

@@ -98,6 +98,40 @@ describe('a blob', () => {
     expect(error).toMatchObject({ trouble: 'unreachable', code: 'UPSTREAM_TIMEOUT' })
   })
 
+  it('without a declared length ends at the most that is taken', async () => {
+    const { promise: closed, resolve } = Promise.withResolvers<void>()
+    registry.misbehave({ path: blobPath }, (request, response) => {
+      request.socket.on('close', () => resolve())
+      const go = () => void response.write(bytes, (error) => error ?? go())
+      go()
+    })
+    const bounded = openUpstream(registry.url, { transfers: { unsized: 1_000_000 } })
+    const error = await caught(read(await bounded.getBlob(name, digest)))
+    expect(error).toMatchObject({ trouble: 'wrong', code: 'UPSTREAM_INVALID' })
+    expect(error.detail).toContain('larger than the 1000000 bytes')
+    await closed
+    await bounded.close()
+  })
+
+  it('with a declared length may be larger than that', async () => {
+    const bounded = openUpstream(registry.url, { transfers: { unsized: half } })
+    expect(await read(await bounded.getBlob(name, digest))).toEqual(bytes)
+    await bounded.close()
+  })
+
+  it('that takes longer than a transfer may is wrong, however steadily it comes', async () => {
+    registry.misbehave({ path: blobPath }, (_request, response) => {
+      response.writeHead(200, { 'Content-Length': 1e12 })
+      const go = () => void response.write(bytes, (error) => error ?? go())
+      go()
+    })
+    const bounded = openUpstream(registry.url, { transfers: { within: 100 } })
+    const error = await caught(read(await bounded.getBlob(name, digest)))
+    expect(error).toMatchObject({ trouble: 'wrong', code: 'UPSTREAM_INVALID' })
+    expect(error.detail).toContain('did not come to its end within 0.1 s')
+    await bounded.close()
+  })
+
   it('goes on arriving after the deadline of its headers', async () => {
     registry.misbehave({ path: blobPath }, (_request, response) => {
       response.writeHead(200, { 'Content-Length': bytes.length })
@@ -176,6 +210,15 @@ describe('the rest of a blob', () => {
 
   it('is wrong where it lies behind the end', async () => {
     expect(await caught(upstream.getBlob(name, digest, { from: bytes.length + 1 }))).toMatchObject({ trouble: 'wrong' })
+  })
+
+  it('is wrong where more comes than its Content-Range says', async () => {
+    registry.misbehave({ path: blobPath }, (_request, response) => {
+      response.writeHead(206, { 'Content-Range': 'bytes 100000-199999/200000' })
+      response.end(bytes)
+    })
+    const transfer = await upstream.getBlob(name, digest, { from: half })
+    expect(await caught(read(transfer))).toMatchObject({ trouble: 'wrong' })
   })
 
   it.each([

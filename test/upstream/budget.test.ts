@@ -107,7 +107,13 @@ describe('the deadline of a call', () => {
     registry.misbehave({}, () => undefined)
     const error = await caught(clientWith().getManifest(name, { tag }, { within: 50 }))
     expect(error).toMatchObject({ trouble: 'unreachable', code: 'UPSTREAM_TIMEOUT', status: 504 })
-    expect(error.detail).toBe('registry.test did not answer within 0.05 s.')
+    expect(error.detail).toBe('registry.test did not answer within 0.1 s.')
+  })
+
+  it('is told in seconds with one decimal at most', async () => {
+    registry.misbehave({}, () => undefined)
+    const error = await caught(clientWith().getManifest(name, { tag }, { within: 249.99999809600001 }))
+    expect(error.detail).toBe('registry.test did not answer within 0.2 s.')
   })
 
   it('ends a body that does not come to its end', async () => {

@@ -194,6 +194,23 @@ describe('a list that is too long', () => {
     expect((await caught(upstream.tags(name))).detail).toContain('100000 items')
   })
 
+  it('is said to be too long where it has more elements than are read', async () => {
+    registry.misbehave({}, (_request, response) => void response.end(`{"tags":[${'0,'.repeat(2_000_001)}0]}`))
+    const error = await caught(upstream.tags(name))
+    expect(error).toMatchObject({ trouble: 'wrong', status: 502 })
+    expect(error.detail).toBe('registry.test sends a list that is too long: more than 2000000 elements.')
+  })
+
+  it.each([
+    ['a string', `{"tags":["${'x'.repeat(64 * 1024 + 1)}"]}`, ' (a string longer than 65536 bytes)'],
+    ['a number', `{"tags":[${'1'.repeat(70)}]}`, ' (a number longer than 64 digits)'],
+    ['a nesting', `{"tags":${'['.repeat(33)}${']'.repeat(33)}}`, ' (nested deeper than 32 levels)'],
+    ['text that is no JSON', '{"tags":[canary]}', ''],
+  ])('is told from one that %s makes malformed', async (_what, body, reason) => {
+    registry.misbehave({}, (_request, response) => void response.end(body))
+    expect((await caught(upstream.tags(name))).detail).toBe(`registry.test sends a list that is malformed${reason}.`)
+  })
+
   it('has more than 32 MiB over all its pages', async () => {
     const filler = ' '.repeat(20 * 1024 * 1024)
     let pages = 0

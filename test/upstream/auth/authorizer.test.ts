@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type AuthorizerOptions, createAuthorizer } from '../../../src/upstream/authorizer.ts'
 import type { Credential } from '../../../src/upstream/credential.ts'
 import { secret } from '../../../src/oci/secret.ts'
+import { caught } from '../caught.ts'
 import { basicHeader, login, name, plainSend, reply, startTokenServer, type TokenServer } from './support.ts'
 
 const repository = name('team/app')
@@ -324,6 +325,26 @@ describe('a token server that gives no token', () => {
     expect(`${inspect(error, { depth: 10 })} ${JSON.stringify(error)}`).not.toMatch(/pa55word|b2N0b2NhdDpwYTU1d29yZA/)
   })
 
+  test('one that refuses a credential tells the log whose it is, once a minute, and clients not', async () => {
+    const warnings: string[] = []
+    server.answer((_call, response) => reply(response, {}, 401))
+    const authorizer = authorizerWith(login('octocat', 'pw'), { warn: (message) => void warnings.push(message) })
+    const error = await caught(authorizer.answer(bearer(), repository, undefined, soon()))
+    expect(error.detail).toBe(`the token server ${server.url.host} of registry.example refused our credential (401)`)
+    await caught(authorizer.answer(bearer(), repository, undefined, soon()))
+    const warning = `the token server ${server.url.host} of registry.example refused the credential config:octocat (401)`
+    expect(warnings).toEqual([warning])
+    clock = 60_000
+    await caught(authorizer.answer(bearer(), repository, undefined, soon()))
+    expect(warnings).toEqual([warning, warning])
+  })
+
+  test('one that cannot be reached is a bad gateway', async () => {
+    server.answer((_call, response) => response.destroy())
+    const error = await caught(authorizerWith(undefined).answer(bearer(), repository, undefined, soon()))
+    expect(error).toMatchObject({ trouble: 'unreachable', code: 'UNAVAILABLE', status: 502 })
+  })
+
   test('a token of 16,384 characters is still one', async () => {
     server.answer((_call, response) => reply(response, { token: 'x'.repeat(16_384) }))
     expect(await authorizerWith(undefined).answer(bearer(), repository, undefined, soon())).toHaveLength(16_391)
@@ -386,10 +407,15 @@ describe('a token server that gives no token', () => {
 
 test('a 401 without a challenge that we know stands', async () => {
   const authorizer = authorizerWith(login('octocat', 'pw'))
-  for (const lines of [[], ['Negotiate'], ['Digest realm="r", nonce="n"'], ['Bearer service="no realm"']]) {
+  for (const lines of [[], ['Negotiate'], ['Digest realm="r", nonce="n"']]) {
     expect(await authorizer.answer(lines, repository, undefined, soon())).toBeUndefined()
   }
   expect(server.calls).toEqual([])
+})
+
+test('a challenge without a realm is a denial that says so', async () => {
+  const answer = authorizerWith(undefined).answer(['Bearer service="no realm"'], repository, undefined, soon())
+  expect((await caught(answer)).detail).toMatch(/answered 401, .*: its realm is no absolute URL\.$/)
 })
 
 test('a credential that cannot be looked up is a failure, not an anonymous request', async () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createAuthorizer } from '../../../src/upstream/authorizer.ts'
 import type { Credential } from '../../../src/upstream/credential.ts'
 import { secret } from '../../../src/oci/secret.ts'
+import { caught } from '../caught.ts'
 import { name, plainSend, startTokenServer, type TokenServer } from './support.ts'
 
 const canary = 'canary-5f1d'
@@ -110,10 +111,11 @@ function ask(upstream: string, realm: string, credential: Credential | undefined
 
 describe.each(credentials)('with %s', (_what, credential) => {
   test.each(refused)('a realm that is %s gets no request and no secret', async (_why, upstream, realm) => {
-    expect(await ask(upstream, realm, credential)).toBeUndefined()
+    const error = await caught(ask(upstream, realm, credential))
+    expect(error).toMatchObject({ trouble: 'denied', code: 'DENIED', status: 403 })
     expect(sink.calls).toEqual([])
     expect(warnings).toHaveLength(1)
-    expect(warnings[0]).not.toContain(canary)
+    expect(`${warnings[0]} ${error.detail}`).not.toContain(canary)
   })
 
   test.each(allowed)('a realm that is %s is asked', async (_why, upstream, realm) => {
@@ -124,15 +126,19 @@ describe.each(credentials)('with %s', (_what, credential) => {
 })
 
 test('a foreign realm gets no request without a credential either', async () => {
-  expect(await ask(https, 'https://evil.example/token', undefined)).toBeUndefined()
+  const error = await caught(ask(https, 'https://evil.example/token?sig=hidden', undefined))
   expect(sink.calls).toEqual([])
+  expect(error.detail).toBe(
+    'registry.example answered 401, and its challenge is not answered: its token server evil.example is not one that it ' +
+      'is known to use; if it belongs to registry.example, add evil.example to its `tokenRealms`.',
+  )
 })
 
 test('the warning names the setting and the host to add, once a host', async () => {
   const authorizer = authorizerOf(https, undefined)
   for (const path of ['token', 'token', 'other']) {
     const lines = [`Bearer realm="https://auth.other.example:8443/${path}"`]
-    await authorizer.answer(lines, name('a/b'), undefined, AbortSignal.timeout(5_000))
+    await caught(authorizer.answer(lines, name('a/b'), undefined, AbortSignal.timeout(5_000)))
   }
   expect(warnings).toEqual([expect.stringMatching(/auth\.other\.example:8443.*`tokenRealms`/)])
 })
@@ -141,7 +147,7 @@ test('an upstream that invents hosts does not fill the log', async () => {
   const authorizer = authorizerOf(https, undefined)
   for (let index = 0; index < 100; index++) {
     const lines = [`Bearer realm="https://h${index}.example/token"`]
-    await authorizer.answer(lines, name('a/b'), undefined, AbortSignal.timeout(5_000))
+    await caught(authorizer.answer(lines, name('a/b'), undefined, AbortSignal.timeout(5_000)))
   }
   expect(warnings).toHaveLength(16)
 })
