@@ -7,6 +7,7 @@ import { type Config, loadConfig } from '../config/load.ts'
 import { ConfigError } from '../config/problem.ts'
 import type { Flags } from '../config/settings.ts'
 import { createLog, type MainLog } from '../observe/log.ts'
+import { capConnections } from '../registry/connections.ts'
 import { renderServerError } from '../registry/errors.ts'
 import { limitServer, serverOptions } from '../registry/limits.ts'
 import { hasCode, StoreLockedError, UnusableDirectoryError } from '../store/errors.ts'
@@ -41,6 +42,7 @@ async function serveUntilSignal(config: Config, log: MainLog): Promise<void> {
       })
       const server = createServer(serverOptions, (incoming, outgoing) => void answer(incoming, outgoing))
       limitServer(server)
+      capConnections(server, { warn: (message, fields) => log.warn(message, fields) })
       await listen(server, config)
       await holding.announce(addressOf(config, server))
       log.info('serving', { at: addressOf(config, server), data: holding.directory, offline: config.offline })

@@ -9,7 +9,8 @@ export interface Span {
   end: number
 }
 
-const oneSpec = /^(\d{0,15})-(\d{0,15})$/
+/** Positions beyond what a number can tell apart are beyond every blob, and are clamped as such. */
+const oneSpec = /^(\d{0,100})-(\d{0,100})$/
 
 /**
  * `whole`: no Range header, a unit other than bytes, or several ranges (podman takes a 200 for those, but not a single 206).

@@ -3,17 +3,18 @@ import { type Digest, parseDigest } from '../oci/digest.ts'
 import { OciError } from '../oci/errors.ts'
 import { octetStream } from '../oci/media-types.ts'
 import { type ByteRange, parseRange } from '../oci/range.ts'
-import type { OpenBlob, Repository } from '../repository/repository.ts'
+import type { Freshness, OpenBlob, Repository } from '../repository/repository.ts'
 import type { Answer, Stream } from './answer.ts'
 import { errorAnswer } from './errors.ts'
 import type { Head } from './guard.ts'
-import { type HeaderMap, digestHeaders, etagOf, freshnessHeaders } from './headers.ts'
+import { type HeaderMap, digestHeaders, etagOf, freshnessHeaders, matchesEtag } from './headers.ts'
 
 /** HEAD asks the repository for facts only: it opens no body. */
-export async function blobFacts(repository: Repository, text: string): Promise<Answer> {
+export async function blobFacts(repository: Repository, text: string, head: Head): Promise<Answer> {
   const digest = readDigest(text)
   const blob = await repository.stat(digest)
   if (!blob) throw unknown(digest)
+  if (isHeld(head, digest)) return notModified(digest, blob)
   return { status: 200, headers: { ...blobHeaders(digest, blob.size), ...freshnessHeaders(blob) } }
 }
 
@@ -25,11 +26,21 @@ export async function blobAnswer(repository: Repository, text: string, head: Hea
   try {
     const blob = await repository.blob(digest, range)
     if (!blob) throw unknown(digest)
-    return streamOf(digest, blob)
+    if (!isHeld(head, digest)) return streamOf(digest, blob)
+    await blob.bytes.close()
+    return notModified(digest, blob)
   } catch (error) {
     if (error instanceof OciError && error.code === 'RANGE_INVALID') return unsatisfiable(repository, digest, error)
     throw error
   }
+}
+
+function isHeld(head: Head, digest: Digest): boolean {
+  return matchesEtag(head.header('if-none-match').join(','), digest)
+}
+
+function notModified(digest: Digest, freshness: Freshness): Answer {
+  return { status: 304, headers: { ...digestHeaders(digest), ...freshnessHeaders(freshness) } }
 }
 
 function streamOf(digest: Digest, blob: OpenBlob): Stream {

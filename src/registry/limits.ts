@@ -16,8 +16,7 @@ export const serverOptions = {
 } satisfies ServerOptions
 
 /** The limits that Node takes as properties of the server rather than as options. */
-export function limitServer(server: Pick<Server, 'maxHeadersCount' | 'maxRequestsPerSocket' | 'maxConnections'>): void {
+export function limitServer(server: Pick<Server, 'maxHeadersCount' | 'maxRequestsPerSocket'>): void {
   server.maxHeadersCount = 100
   server.maxRequestsPerSocket = 1_000
-  server.maxConnections = 1_024
 }

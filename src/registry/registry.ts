@@ -96,5 +96,7 @@ async function handle(head: Head, target: RepositoryTarget, repository: Reposito
   if (target.kind === 'tags') return tagsAnswer(repository, target)
   if (target.kind === 'referrers') return referrersAnswer(repository, target.digest, target)
   if (target.kind === 'upload') throw new OciError('BLOB_UPLOAD_UNKNOWN', 'There is no such upload.')
-  return head.method === 'HEAD' ? blobFacts(repository, target.digest) : blobAnswer(repository, target.digest, head)
+  return head.method === 'HEAD'
+    ? blobFacts(repository, target.digest, head)
+    : blobAnswer(repository, target.digest, head)
 }

@@ -39,6 +39,16 @@ export class StoreFullError extends Error {
   }
 }
 
+/** The disk takes nothing at all. Exit code 74. */
+export class StoreReadOnlyError extends Error {
+  readonly code = 'EROFS'
+
+  constructor(path: string, options?: ErrorOptions) {
+    super(`${path} is on a read-only file system; the daemon has to write there, offline too.`, options)
+    this.name = 'StoreReadOnlyError'
+  }
+}
+
 /** The handle on the records is closed because of a write error, and could not be opened again yet. */
 export class StoreUnavailableError extends Error {
   constructor(message: string, options?: ErrorOptions) {

@@ -4,12 +4,20 @@
  * closed, reopened and renamed while the process lives. `<data>/holder` only says who has it.
  */
 import { constants } from 'node:fs'
-import { chmod, lstat, mkdir, open, readdir, realpath, rename, rm, stat, unlink } from 'node:fs/promises'
+import { access, chmod, lstat, mkdir, open, readdir, realpath, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 import { Level } from 'level'
 import { ownDirectory, requireOurs, syncDirectory } from './directory.ts'
-import { hasCode, saysFull, StoreFullError, StoreLockedError, type Holder, UnusableDirectoryError } from './errors.ts'
+import {
+  hasCode,
+  saysFull,
+  StoreFullError,
+  StoreLockedError,
+  StoreReadOnlyError,
+  type Holder,
+  UnusableDirectoryError,
+} from './errors.ts'
 
 export interface Holding {
   /** The directory without symlinks; build every path from it. */
@@ -51,20 +59,50 @@ export async function holdDirectory(data: string, options: { listen: string }): 
  */
 async function dataDirectory(data: string): Promise<string> {
   try {
-    const made = await mkdir(data, { recursive: true, mode: 0o700 })
-    if (made !== undefined) await syncDirectory(dirname(made))
-  } catch (error) {
-    if (!hasCode(error, 'EEXIST')) throw error
-    throw new UnusableDirectoryError(`${data} is not a directory; move it away, or give another data directory.`, {
-      cause: error,
-    })
+    await makeDirectories(data)
+    return await safeDirectory(data)
+  } catch (cause) {
+    if (!hasCode(cause, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG')) throw cause
+    const sentence = `${data} cannot be used: something on its path is missing or no directory. Is the disk mounted?`
+    throw new UnusableDirectoryError(sentence, { cause })
   }
+}
+
+/** One by one: Node's recursive mkdir tries for ever where a parent is there and takes no entry, as in /proc. */
+async function makeDirectories(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 })
+    await syncDirectory(dirname(path))
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return
+    const parent = dirname(path)
+    if (!hasCode(error, 'ENOENT') || parent === path || (await isThere(parent))) throw error
+    await makeDirectories(parent)
+    await mkdir(path, { mode: 0o700 })
+    await syncDirectory(parent)
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path)
+    return true
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return false
+    throw error
+  }
+}
+
+async function safeDirectory(data: string): Promise<string> {
   const link = await lstat(data)
   if (link.isSymbolicLink() && link.uid !== 0 && link.uid !== process.geteuid?.()) {
     throw new UnusableDirectoryError(`${data} is a symlink that user ${link.uid} made; give the directory itself.`)
   }
   const directory = await realpath(data)
   const found = await stat(directory)
+  if (!found.isDirectory()) {
+    throw new UnusableDirectoryError(`${data} is not a directory; move it away, or give another data directory.`)
+  }
   requireOurs(directory, found)
   if ((found.mode & 0o777) !== 0o700) await chmod(directory, 0o700)
   return directory
@@ -72,6 +110,7 @@ async function dataDirectory(data: string): Promise<string> {
 
 async function takeLock(directory: string): Promise<Level> {
   const path = join(directory, 'lock')
+  await requireWritable(directory)
   await ownDirectory(path)
   try {
     return await openLock(path)
@@ -83,6 +122,14 @@ async function takeLock(directory: string): Promise<Level> {
   // Nothing is kept in there: where a power cut tore its files, all but the locked one (whose inode is the lock) are made anew.
   for (const name of await readdir(path)) if (name !== 'LOCK') await rm(join(path, name), { force: true })
   return openLock(path)
+}
+
+async function requireWritable(directory: string): Promise<void> {
+  try {
+    await access(directory, constants.W_OK)
+  } catch (cause) {
+    throw hasCode(cause, 'EROFS') ? new StoreReadOnlyError(directory, { cause }) : cause
+  }
 }
 
 async function openLock(path: string): Promise<Level> {

@@ -22,7 +22,8 @@ describe('a Range header', () => {
     ['bytes=1-2-3', 'invalid'],
     ['bytes=0-1,x', 'invalid'],
     ['bytes=0-1,', 'invalid'],
-    [`bytes=${'9'.repeat(16)}-`, 'invalid'],
+    [`bytes=0-${'9'.repeat(20)}`, { from: 0, to: 1e20 }],
+    [`bytes=${'9'.repeat(101)}-`, 'invalid'],
     ['bytes=1.5-2', 'invalid'],
     ['bytes=+1-2', 'invalid'],
   ])('%j is %j', (header, expected) => {
@@ -39,6 +40,8 @@ describe('a span', () => {
     [{ from: 2, to: 4 }, 10, { start: 2, end: 5 }],
     [{ from: 2, to: 99 }, 10, { start: 2, end: 10 }],
     [{ from: 5, to: 4 }, 10, undefined],
+    [{ from: 2, to: 1e20 }, 10, { start: 2, end: 10 }],
+    [{ from: 1e20 }, 10, undefined],
     [{ last: 3 }, 10, { start: 7, end: 10 }],
     [{ last: 99 }, 10, { start: 0, end: 10 }],
     [{ last: 0 }, 10, undefined],

@@ -235,6 +235,15 @@ describe('conditional requests', () => {
     }
   })
 
+  test('If-None-Match with the digest of a blob is 304', async () => {
+    const { port } = await serve(content)
+    for (const method of ['GET', 'HEAD']) {
+      const answer = await ask(port, method, `/v2/a/blobs/${blobDigest}`, { 'If-None-Match': `"${blobDigest}"` })
+      expect(answer.status).toBe(304)
+      expect(answer.headers).toMatchObject({ ...always, etag: `"${blobDigest}"` })
+    }
+  })
+
   test('another ETag gets the manifest', async () => {
     const { port } = await serve(content)
     const answer = await ask(port, 'GET', '/v2/a/manifests/latest', { 'If-None-Match': '"sha256:0"' })

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { chmod, mkdir, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { StoreLockedError } from '../../src/store/errors.ts'
+import { StoreLockedError, UnusableDirectoryError } from '../../src/store/errors.ts'
 import { holdDirectory } from '../../src/store/holder.ts'
 import { temporaryDirectory } from './temporary.ts'
 
@@ -153,6 +153,22 @@ describe('a data directory', () => {
     const holding = await holdDirectory(data, { listen })
     expect(await readFile(join(parent, 'victim'), 'utf8')).toBe('untouched')
     await holding.release()
+  })
+
+  test.each([
+    ['a symlink to nowhere', 'dangling'],
+    ['below a symlink to nowhere', 'dangling/data'],
+    ['below a file', 'file/data'],
+  ])('%s is refused with a sentence', async (_what, path) => {
+    const parent = await temporaryDirectory()
+    await symlink(join(parent, 'nowhere'), join(parent, 'dangling'))
+    await writeFile(join(parent, 'file'), '')
+    const refused = expect(holdDirectory(join(parent, path), { listen })).rejects
+    await refused.toBeInstanceOf(UnusableDirectoryError)
+  })
+
+  test('where nothing can be made is refused, and not tried for ever', async () => {
+    await expect(holdDirectory('/proc/entrepot', { listen })).rejects.toThrow('Is the disk mounted?')
   })
 
   test('that is a file is refused', async () => {

@@ -1,0 +1,103 @@
+import { once } from 'node:events'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { connect, type Socket } from 'node:net'
+import { expect, onTestFinished, test } from 'vitest'
+import { capConnections, type ConnectionLimits } from '../../src/registry/connections.ts'
+
+/** A server with a cap, and what it warned of. */
+async function open(
+  limits: Partial<ConnectionLimits>,
+  answer: RequestListener = (_request, response) => response.end(),
+) {
+  const warnings: { connections: number; refused: number }[] = []
+  const server = createServer(answer)
+  capConnections(server, { lookEvery: 0, warn: (_message, fields) => warnings.push(fields), ...limits })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  return { warnings, dial: () => dial(server, port) }
+}
+
+/** Settles when the server has taken the connection. */
+async function dial(server: ReturnType<typeof createServer>, port: number): Promise<Socket> {
+  const taken = once(server, 'connection')
+  const socket = connect(port, '127.0.0.1')
+  socket.on('error', () => {})
+  onTestFinished(() => void socket.destroy())
+  await taken
+  return socket
+}
+
+/** The start of the answer; `refused` where the connection is ended without one. */
+async function ask(socket: Socket, path = '/'): Promise<string> {
+  const answered = once(socket, 'data').then(([chunk]) => String(chunk))
+  const refused = new Promise<string>((resolve) => socket.once('close', () => resolve('refused')))
+  answered.catch(() => {})
+  if (socket.destroyed) return 'refused'
+  request(socket, path)
+  return Promise.race([answered.catch(() => 'refused'), refused])
+}
+
+function request(socket: Socket, path: string): void {
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
+}
+
+test('at the cap the connection that never asked for anything makes room, then the one idle for longest', async () => {
+  const { dial: next, warnings } = await open({ most: 3 })
+  const used = await next()
+  await ask(used)
+  const laterUsed = await next()
+  await ask(laterUsed)
+  const silent = await next()
+  const silentEnds = once(silent, 'close')
+  const first = await next()
+  await silentEnds
+  expect(await ask(first)).toContain('200 OK')
+  const usedEnds = once(used, 'close')
+  expect(await ask(await next())).toContain('200 OK')
+  await usedEnds
+  expect(await ask(laterUsed)).toContain('200 OK')
+  expect(warnings).toEqual([])
+})
+
+test('a reader that takes nothing makes room after a while, one that waits for the server does not', async () => {
+  const waiting = Promise.withResolvers<void>()
+  const asked = { wait: Promise.withResolvers<void>(), large: Promise.withResolvers<void>() }
+  const { dial: next } = await open({ most: 2, stalledAfter: 0 }, ({ url }, response) => {
+    if (url === '/wait') {
+      asked.wait.resolve()
+      void waiting.promise.then(() => response.end('at last'))
+    } else if (url === '/large') {
+      response.end(Buffer.alloc(64 * 1024 * 1024))
+      asked.large.resolve()
+    } else response.end()
+  })
+  const patient = await next()
+  request(patient, '/wait')
+  await asked.wait.promise
+  const stalled = await next()
+  stalled.pause()
+  request(stalled, '/large')
+  await asked.large.promise
+  // Each newcomer is one look: one sees how much has been sent, a later one that it is no more.
+  await expect.poll(async () => ask(await next())).toContain('200 OK')
+  waiting.resolve()
+  const [answer] = await once(patient, 'data')
+  expect(String(answer)).toContain('at last')
+})
+
+test('where everybody is busy a newcomer is refused, which is said once in a while', async () => {
+  const asked = Promise.withResolvers<void>()
+  const { dial: next, warnings } = await open({ most: 1 }, () => asked.resolve())
+  const busy = await next()
+  request(busy, '/')
+  await asked.promise
+  expect([await ask(await next()), await ask(await next())]).toEqual(['refused', 'refused'])
+  expect(warnings).toEqual([{ connections: 1, refused: 1 }])
+  expect(busy.destroyed).toBe(false)
+})
