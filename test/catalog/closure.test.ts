@@ -54,11 +54,11 @@ describe('a closure', () => {
     const shelf = await openShelf()
     const chart = await blob(shelf, 'chart')
     const read = (config: string, layers: Digest[]) => {
-      const describe = (digest: Digest, mediaType: string) => ({ mediaType, digest, size: 1 })
+      const descriptor = (digest: Digest, mediaType: string) => ({ mediaType, digest, size: 1 })
       const document = {
         schemaVersion: 2,
-        config: describe(absent, config),
-        layers: layers.map((layer) => describe(layer, 'application/vnd.example.layer')),
+        config: descriptor(absent, config),
+        layers: layers.map((layer) => descriptor(layer, 'application/vnd.example.layer')),
       }
       const type = 'application/vnd.oci.image.manifest.v1+json'
       return edgesOf(readManifest(Buffer.from(JSON.stringify(document)), type))

@@ -21,6 +21,7 @@ afterEach(async () => {
 async function open(port: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1')
   socket.on('error', () => {})
+  socket.resume()
   flood.push(socket)
   await once(socket, 'connect')
   return socket

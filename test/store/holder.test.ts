@@ -163,8 +163,8 @@ describe('a data directory', () => {
     const parent = await temporaryDirectory()
     await symlink(join(parent, 'nowhere'), join(parent, 'dangling'))
     await writeFile(join(parent, 'file'), '')
-    const refused = expect(holdDirectory(join(parent, path), { listen })).rejects
-    await refused.toBeInstanceOf(UnusableDirectoryError)
+    const held = holdDirectory(join(parent, path), { listen })
+    await expect(held).rejects.toBeInstanceOf(UnusableDirectoryError)
   })
 
   test('where nothing can be made is refused, and not tried for ever', async () => {
