@@ -9,8 +9,8 @@ export interface Span {
   end: number
 }
 
-/** Positions beyond what a number can tell apart are beyond every blob, and are clamped as such. */
-const oneSpec = /^(\d{0,100})-(\d{0,100})$/
+/** Of any length: a position too large for a number becomes Infinity, which lies beyond every blob and is clamped like any other. */
+const oneSpec = /^(\d*)-(\d*)$/
 
 /**
  * `whole`: no Range header, a unit other than bytes, or several ranges (podman takes a 200 for those, but not a single 206).

@@ -3,11 +3,12 @@ import { type Digest, parseDigest } from '../oci/digest.ts'
 import { OciError } from '../oci/errors.ts'
 import { octetStream } from '../oci/media-types.ts'
 import { type ByteRange, parseRange } from '../oci/range.ts'
-import type { Freshness, OpenBlob, Repository } from '../repository/repository.ts'
+import type { OpenBlob, Repository } from '../repository/repository.ts'
 import type { Answer, Stream } from './answer.ts'
+import { isHeld, isRangeMeant, notModified } from './conditional.ts'
 import { errorAnswer } from './errors.ts'
 import type { Head } from './guard.ts'
-import { type HeaderMap, digestHeaders, etagOf, freshnessHeaders, matchesEtag } from './headers.ts'
+import { type HeaderMap, digestHeaders, freshnessHeaders } from './headers.ts'
 
 /** HEAD asks the repository for facts only: it opens no body. */
 export async function blobFacts(repository: Repository, text: string, head: Head): Promise<Answer> {
@@ -21,26 +22,20 @@ export async function blobFacts(repository: Repository, text: string, head: Head
 /** @throws OciError BLOB_UNKNOWN 404, DIGEST_INVALID 400, or what the repository throws */
 export async function blobAnswer(repository: Repository, text: string, head: Head): Promise<Answer | Stream> {
   const digest = readDigest(text)
+  // Before the Range (RFC 9110 section 13.2.2), and by facts: a download for a client that has the bytes would be in vain. Some registries
+  // show no blob to HEAD before the first GET; that client gets the bytes again.
+  const held = isHeld(head, digest) ? await repository.stat(digest) : undefined
+  if (held) return notModified(digest, held)
   const range = rangeOf(head, digest)
   if (range === 'invalid') throw new OciError('RANGE_INVALID', 'The Range header is malformed.')
   try {
     const blob = await repository.blob(digest, range)
     if (!blob) throw unknown(digest)
-    if (!isHeld(head, digest)) return streamOf(digest, blob)
-    await blob.bytes.close()
-    return notModified(digest, blob)
+    return streamOf(digest, blob)
   } catch (error) {
     if (error instanceof OciError && error.code === 'RANGE_INVALID') return unsatisfiable(repository, digest, error)
     throw error
   }
-}
-
-function isHeld(head: Head, digest: Digest): boolean {
-  return matchesEtag(head.header('if-none-match').join(','), digest)
-}
-
-function notModified(digest: Digest, freshness: Freshness): Answer {
-  return { status: 304, headers: { ...digestHeaders(digest), ...freshnessHeaders(freshness) } }
 }
 
 function streamOf(digest: Digest, blob: OpenBlob): Stream {
@@ -67,10 +62,8 @@ function blobHeaders(digest: Digest, length: number | undefined): HeaderMap {
   }
 }
 
-/** A Range that holds for another entity is none (If-Range, RFC 9110 section 13.1.5). */
 function rangeOf(head: Head, digest: Digest): ByteRange | 'invalid' | undefined {
-  const onlyIf = head.header('if-range')
-  if (onlyIf.length > 0 && onlyIf.join() !== etagOf(digest)) return undefined
+  if (!isRangeMeant(head, digest)) return undefined
   const lines = head.header('range')
   const range = parseRange(lines.length > 1 ? lines.join(',') : lines[0])
   return range === 'whole' ? undefined : range

@@ -29,13 +29,6 @@ export function etagOf(digest: Digest): string {
   return `"${digest}"`
 }
 
-/** Whether an If-None-Match header holds the ETag; weak comparison (RFC 9110 section 13.1.2). */
-export function matchesEtag(header: string | undefined, digest: Digest): boolean {
-  if (header === undefined) return false
-  const wanted = etagOf(digest)
-  return header.split(',').some((tag) => [wanted, `W/${wanted}`, '*'].includes(tag.trim()))
-}
-
 /** `299 - "text"` without a date, at most 4096 bytes (distribution spec, "Warnings"): podman and containerd print it. */
 function warningOf(text: string): string {
   const [start, end] = ['299 - "', '"']

@@ -4,16 +4,17 @@ import { isMediaType } from '../oci/media-types.ts'
 import { type Reference, parseReference } from '../oci/name.ts'
 import type { Repository } from '../repository/repository.ts'
 import { type Answer, bytesAnswer } from './answer.ts'
+import { isHeld, notModified } from './conditional.ts'
 import type { Head } from './guard.ts'
-import { digestHeaders, freshnessHeaders, matchesEtag } from './headers.ts'
+import { digestHeaders, freshnessHeaders } from './headers.ts'
 
 /** @throws OciError MANIFEST_UNKNOWN 404, DIGEST_INVALID 400, or what the repository throws */
 export async function manifestAnswer(repository: Repository, reference: string, head: Head): Promise<Answer> {
   const manifest = await repository.manifest(readReference(reference))
   if (!manifest) throw unknown(reference)
   if (!isMediaType(manifest.mediaType)) throw new TypeError('a manifest is kept with a Content-Type that is none')
+  if (isHeld(head, manifest.digest)) return notModified(manifest.digest, manifest)
   const headers = { ...digestHeaders(manifest.digest), ...freshnessHeaders(manifest) }
-  if (matchesEtag(head.header('if-none-match').join(','), manifest.digest)) return { status: 304, headers }
   return bytesAnswer(200, manifest.mediaType, manifest.bytes, headers)
 }
 

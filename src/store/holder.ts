@@ -4,20 +4,13 @@
  * closed, reopened and renamed while the process lives. `<data>/holder` only says who has it.
  */
 import { constants } from 'node:fs'
-import { access, chmod, lstat, mkdir, open, readdir, realpath, rename, rm, stat, unlink } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { open, readdir, rename, rm, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 import { Level } from 'level'
-import { ownDirectory, requireOurs, syncDirectory } from './directory.ts'
-import {
-  hasCode,
-  saysFull,
-  StoreFullError,
-  StoreLockedError,
-  StoreReadOnlyError,
-  type Holder,
-  UnusableDirectoryError,
-} from './errors.ts'
+import { dataDirectory } from './data-directory.ts'
+import { ownDirectory } from './directory.ts'
+import { hasCode, saysFull, StoreFullError, StoreLockedError, type Holder } from './errors.ts'
 
 export interface Holding {
   /** The directory without symlinks; build every path from it. */
@@ -53,64 +46,8 @@ export async function holdDirectory(data: string, options: { listen: string }): 
   return { directory, announce, release: () => (released ??= release()) }
 }
 
-/**
- * A symlink to the directory is followed where this user or root made it: systemd's StateDirectory is one. One that others can only
- * read is closed to them; one that they can write to is refused, since nobody knows who wrote what is in it.
- */
-async function dataDirectory(data: string): Promise<string> {
-  try {
-    await makeDirectories(data)
-    return await safeDirectory(data)
-  } catch (cause) {
-    if (!hasCode(cause, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG')) throw cause
-    const sentence = `${data} cannot be used: something on its path is missing or no directory. Is the disk mounted?`
-    throw new UnusableDirectoryError(sentence, { cause })
-  }
-}
-
-/** One by one: Node's recursive mkdir tries for ever where a parent is there and takes no entry, as in /proc. */
-async function makeDirectories(path: string): Promise<void> {
-  try {
-    await mkdir(path, { mode: 0o700 })
-    await syncDirectory(dirname(path))
-  } catch (error) {
-    if (hasCode(error, 'EEXIST')) return
-    const parent = dirname(path)
-    if (!hasCode(error, 'ENOENT') || parent === path || (await isThere(parent))) throw error
-    await makeDirectories(parent)
-    await mkdir(path, { mode: 0o700 })
-    await syncDirectory(parent)
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await lstat(path)
-    return true
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return false
-    throw error
-  }
-}
-
-async function safeDirectory(data: string): Promise<string> {
-  const link = await lstat(data)
-  if (link.isSymbolicLink() && link.uid !== 0 && link.uid !== process.geteuid?.()) {
-    throw new UnusableDirectoryError(`${data} is a symlink that user ${link.uid} made; give the directory itself.`)
-  }
-  const directory = await realpath(data)
-  const found = await stat(directory)
-  if (!found.isDirectory()) {
-    throw new UnusableDirectoryError(`${data} is not a directory; move it away, or give another data directory.`)
-  }
-  requireOurs(directory, found)
-  if ((found.mode & 0o777) !== 0o700) await chmod(directory, 0o700)
-  return directory
-}
-
 async function takeLock(directory: string): Promise<Level> {
   const path = join(directory, 'lock')
-  await requireWritable(directory)
   await ownDirectory(path)
   try {
     return await openLock(path)
@@ -122,14 +59,6 @@ async function takeLock(directory: string): Promise<Level> {
   // Nothing is kept in there: where a power cut tore its files, all but the locked one (whose inode is the lock) are made anew.
   for (const name of await readdir(path)) if (name !== 'LOCK') await rm(join(path, name), { force: true })
   return openLock(path)
-}
-
-async function requireWritable(directory: string): Promise<void> {
-  try {
-    await access(directory, constants.W_OK)
-  } catch (cause) {
-    throw hasCode(cause, 'EROFS') ? new StoreReadOnlyError(directory, { cause }) : cause
-  }
 }
 
 async function openLock(path: string): Promise<Level> {

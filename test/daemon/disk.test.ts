@@ -100,6 +100,21 @@ test('a start on a full disk ends with 74 and says so', async () => {
   expect(ending.stderr).toMatch(/^entrepot: There is no space left on the disk of .*\n$/)
 })
 
+describe('a start on a read-only disk ends with 74 and says what to do', () => {
+  test.each([
+    ['in a directory that is there', '.'],
+    ['in one that is to be made', 'a/data'],
+  ])('%s', async (_, below) => {
+    const folder = await temporaryFolder()
+    const disk = join(folder, 'disk')
+    const config = await configFor(folder, upstream)
+    const wrapper = onSmallDisk('4m', disk, 'mount -o remount,ro "$0"')
+    const ending = await (await startEntrepot({ data: join(disk, below), config, wrapper })).ended
+    expect(ending).toMatchObject({ code: 74, stdout: '' })
+    expect(ending.stderr).toMatch(/^entrepot: \S+ is on a read-only file system; .*\n$/)
+  })
+})
+
 describe.each([
   ['spool.opened', 'ENOSPC'],
   ['spool.writing', 'ENOSPC'],

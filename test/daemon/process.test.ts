@@ -1,7 +1,7 @@
 /** The daemon as its supervisor and its operator see it: exit codes, sentences, signals. */
 import { once } from 'node:events'
 import { createServer, get } from 'node:http'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { createServer as createSocketServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -43,6 +43,16 @@ describe('a start', () => {
     const ending = await (await startEntrepot({ ...(await house()), args: ['--verbose'] })).ended
     expect(ending).toMatchObject({ code: 1, stdout: '' })
     expect(ending.stderr).toMatch(/--verbose[^]*--config FILE/)
+  })
+
+  test('on a disk that is not mounted ends with 1 and says where its directory leads', async () => {
+    const { folder, data, config } = await house()
+    await symlink(join(folder, 'disk'), data)
+    const { code, stderr } = await (await startEntrepot({ data, config })).ended
+    expect(code).toBe(1)
+    expect(stderr).toBe(
+      `entrepot: ${data} leads to ${join(folder, 'disk')}, which is not there: is the disk mounted?\n`,
+    )
   })
 
   test('on an address in use ends with 1 and says which', async () => {

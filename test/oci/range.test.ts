@@ -23,7 +23,7 @@ describe('a Range header', () => {
     ['bytes=0-1,x', 'invalid'],
     ['bytes=0-1,', 'invalid'],
     [`bytes=0-${'9'.repeat(20)}`, { from: 0, to: 1e20 }],
-    [`bytes=${'9'.repeat(101)}-`, 'invalid'],
+    [`bytes=${'9'.repeat(310)}-`, { from: Number.POSITIVE_INFINITY }],
     ['bytes=1.5-2', 'invalid'],
     ['bytes=+1-2', 'invalid'],
   ])('%j is %j', (header, expected) => {
@@ -42,6 +42,9 @@ describe('a span', () => {
     [{ from: 5, to: 4 }, 10, undefined],
     [{ from: 2, to: 1e20 }, 10, { start: 2, end: 10 }],
     [{ from: 1e20 }, 10, undefined],
+    [{ from: 2, to: Number.POSITIVE_INFINITY }, 10, { start: 2, end: 10 }],
+    [{ from: Number.POSITIVE_INFINITY }, 10, undefined],
+    [{ last: Number.POSITIVE_INFINITY }, 10, { start: 0, end: 10 }],
     [{ last: 3 }, 10, { start: 7, end: 10 }],
     [{ last: 99 }, 10, { start: 0, end: 10 }],
     [{ last: 0 }, 10, undefined],

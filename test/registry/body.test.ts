@@ -157,6 +157,8 @@ describe('a range', () => {
     ['bytes=0-0', 0, 1],
     [`bytes=${size - 1}-`, size - 1, size],
     [`bytes=10-${size * 2}`, 10, size],
+    [`bytes=0-${'9'.repeat(20)}`, 0, size],
+    [`bytes=10-${'9'.repeat(310)}`, 10, size],
     [`bytes=-${size * 2}`, 0, size],
     ['Bytes = 1-2', 1, 3],
   ])('%s is 206 with its bytes', async (range, start, end) => {
@@ -184,7 +186,7 @@ describe('a range', () => {
     },
   )
 
-  test.each([`bytes=${size}-`, `bytes=${size + 5}-${size + 9}`, 'bytes=-0', 'bytes=5-4'])(
+  test.each([`bytes=${size}-`, `bytes=${size + 5}-${size + 9}`, `bytes=${'9'.repeat(310)}-`, 'bytes=-0', 'bytes=5-4'])(
     '%s is 416 with the size',
     async (range) => {
       const { port, repository } = await serve({ blobs: [blob] })
@@ -196,7 +198,7 @@ describe('a range', () => {
     },
   )
 
-  test.each(['bytes=', 'bytes=a-b', 'bytes=-', 'bytes=1', 'bytes=0-1,x', 'bytes=1--2', `bytes=${'9'.repeat(99)}-`])(
+  test.each(['bytes=', 'bytes=a-b', 'bytes=-', 'bytes=1', 'bytes=0-1,x', 'bytes=1--2'])(
     '%s is 416 without a repository call',
     async (range) => {
       const { port, repository } = await serve({ blobs: [blob] })

@@ -91,6 +91,49 @@ test('a reader that takes nothing makes room after a while, one that waits for t
   expect(String(answer)).toContain('at last')
 })
 
+test('a reader that takes its answer slowly is not taken for a stalled one', async () => {
+  const { dial: next } = await open({ most: 1, stalledAfter: 0 }, (_request, response) => {
+    response.end(Buffer.alloc(64 * 1024 * 1024))
+  })
+  const slow = await next()
+  request(slow, '/large')
+  for (let turn = 0; turn < 3; turn += 1) {
+    await take(slow, 16 * 1024 * 1024)
+    expect(await ask(await next())).toBe('refused')
+  }
+  expect(slow.destroyed).toBe(false)
+})
+
+/** Reads at least so many bytes, more than the kernel holds of a connection, and then no more. */
+async function take(socket: Socket, bytes: number): Promise<void> {
+  for (let taken = 0; taken < bytes;) {
+    socket.resume()
+    const [chunk] = await once(socket, 'data')
+    taken += chunk.length
+  }
+  socket.pause()
+}
+
+test('stalled readers that one look has found make room one after the other, without a further look', async () => {
+  const asked = Promise.withResolvers<void>()
+  let large = 0
+  const { dial: next, warnings } = await open({ most: 2, stalledAfter: 0, lookEvery: 500 }, ({ url }, response) => {
+    if (url === '/large') {
+      response.end(Buffer.alloc(64 * 1024 * 1024))
+      if ((large += 1) === 2) asked.resolve()
+    } else response.write('begun')
+  })
+  for (const stalled of [await next(), await next()]) {
+    stalled.pause()
+    request(stalled, '/large')
+  }
+  await asked.promise
+  await expect.poll(async () => ask(await next()), { interval: 20, timeout: 10_000 }).toContain('begun')
+  expect(await ask(await next())).toContain('begun')
+  expect(await ask(await next())).toBe('refused')
+  expect(warnings).toHaveLength(1)
+})
+
 test('where everybody is busy a newcomer is refused, which is said once in a while', async () => {
   const asked = Promise.withResolvers<void>()
   const { dial: next, warnings } = await open({ most: 1 }, () => asked.resolve())

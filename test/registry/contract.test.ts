@@ -235,13 +235,42 @@ describe('conditional requests', () => {
     }
   })
 
-  test('If-None-Match with the digest of a blob is 304', async () => {
+  test.each([`"${blobDigest}"`, `"x", W/"${blobDigest}"`, '*'])('If-None-Match %s of a blob is 304', async (etag) => {
     const { port } = await serve(content)
     for (const method of ['GET', 'HEAD']) {
-      const answer = await ask(port, method, `/v2/a/blobs/${blobDigest}`, { 'If-None-Match': `"${blobDigest}"` })
+      const answer = await ask(port, method, `/v2/a/blobs/${blobDigest}`, { 'If-None-Match': etag })
       expect(answer.status).toBe(304)
-      expect(answer.headers).toMatchObject({ ...always, etag: `"${blobDigest}"` })
+      expect(answer.headers).toMatchObject({ ...always, ...fresh, etag: `"${blobDigest}"` })
+      expect(answer.body.length).toBe(0)
     }
+  })
+
+  test('304 for a blob opens no body', async () => {
+    const { port, repository } = await serve(content)
+    await ask(port, 'GET', `/v2/a/blobs/${blobDigest}`, { 'If-None-Match': `"${blobDigest}"` })
+    expect(repository.calls).toEqual(['stat'])
+  })
+
+  test.each(['bytes=0-1', 'bytes=99-', 'bytes=x'])('If-None-Match comes before the Range %s', async (range) => {
+    const { port } = await serve(content)
+    const headers = { 'If-None-Match': `"${blobDigest}"`, Range: range }
+    expect((await ask(port, 'GET', `/v2/a/blobs/${blobDigest}`, headers)).status).toBe(304)
+  })
+
+  test('If-None-Match with the digest of a blob that is not there is 404', async () => {
+    const { port } = await serve(content)
+    for (const method of ['GET', 'HEAD']) {
+      const answer = await ask(port, method, `/v2/a/blobs/${absentDigest}`, { 'If-None-Match': `"${absentDigest}"` })
+      expect(answer.status).toBe(404)
+    }
+  })
+
+  test('a blob that HEAD does not show but GET does is sent whole', async () => {
+    const { port, repository } = await serve(content)
+    repository.stat = async () => undefined
+    const answer = await ask(port, 'GET', `/v2/a/blobs/${blobDigest}`, { 'If-None-Match': `"${blobDigest}"` })
+    expect(answer.status).toBe(200)
+    expect(answer.body.equals(blob)).toBe(true)
   })
 
   test('another ETag gets the manifest', async () => {

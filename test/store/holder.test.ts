@@ -156,20 +156,33 @@ describe('a data directory', () => {
   })
 
   test.each([
-    ['a symlink to nowhere', 'dangling'],
-    ['below a symlink to nowhere', 'dangling/data'],
-    ['below a file', 'file/data'],
-  ])('%s is refused with a sentence', async (_what, path) => {
+    ['a symlink to nowhere', 'dangling', 'dangling leads to nowhere, which is not there: is the disk mounted?'],
+    ['below a symlink to nowhere', 'dangling/data', 'dangling leads to nowhere, which is not there'],
+    ['far below a symlink to nowhere', 'dangling/a/b/data', 'dangling leads to nowhere, which is not there'],
+    ['a symlink to itself', 'circle', 'circle is a symlink that leads in a circle'],
+    ['below a symlink to itself', 'circle/data', 'circle is a symlink that leads in a circle'],
+    ['below a file', 'file/data', 'file is not a directory'],
+    ['far below a file', 'file/a/data', 'file is not a directory'],
+    ['of a name that is too long', `${'x'.repeat(300)}/data`, 'is longer than the file system takes'],
+  ])('%s is refused with a sentence', async (_what, path, sentence) => {
     const parent = await temporaryDirectory()
-    await symlink(join(parent, 'nowhere'), join(parent, 'dangling'))
+    await symlink('nowhere', join(parent, 'dangling'))
+    await symlink('circle', join(parent, 'circle'))
     await writeFile(join(parent, 'file'), '')
-    const held = holdDirectory(join(parent, path), { listen })
-    await expect(held).rejects.toBeInstanceOf(UnusableDirectoryError)
+    const error = await holdDirectory(join(parent, path), { listen }).catch((reason: unknown) => reason)
+    expect(error).toBeInstanceOf(UnusableDirectoryError)
+    expect(String(error)).toContain(sentence)
+    expect((await readdir(parent)).toSorted()).toEqual(['circle', 'dangling', 'file'])
   })
 
-  test('where nothing can be made is refused, and not tried for ever', async () => {
-    await expect(holdDirectory('/proc/entrepot', { listen })).rejects.toThrow('Is the disk mounted?')
-  })
+  test.each(['/proc/entrepot', '/proc/entrepot/a/data', '/sys/entrepot'])(
+    'where nothing can be made (%s) is refused, and not tried for ever',
+    async (data) => {
+      const error = await holdDirectory(data, { listen }).catch((reason: unknown) => reason)
+      expect(error).toBeInstanceOf(UnusableDirectoryError)
+      expect(String(error)).toMatch(/\/entrepot cannot be made: .*; give another data directory\.$/)
+    },
+  )
 
   test('that is a file is refused', async () => {
     const parent = await temporaryDirectory()
