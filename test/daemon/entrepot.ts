@@ -73,6 +73,11 @@ export function runLauncher(args: string[], env: Record<string, string> = {}): P
   return watch(process.execPath, [join(root, 'bin', 'entrepot.js'), ...args], { ...process.env, ...env })
 }
 
+/** As `npm start -- ARGS` starts it. */
+export function runNpmStart(args: string[], env: Record<string, string> = {}): Promise<Entrepot> {
+  return watch('npm', ['start', '--prefix', root, '--', ...args], { ...process.env, ...env })
+}
+
 async function watch(command: string, args: string[], env: NodeJS.ProcessEnv): Promise<Entrepot> {
   const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
   const listeners = new Set<() => void>()

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { noise } from '../crash/content.ts'
 import { type ScriptedRegistry, startScriptedRegistry } from '../support/scripted-registry.ts'
-import { configFor, runLauncher, startEntrepot, temporaryFolder } from './entrepot.ts'
+import { configFor, runLauncher, runNpmStart, startEntrepot, temporaryFolder } from './entrepot.ts'
 import { pull } from './pulling.ts'
 
 let upstream: ScriptedRegistry
@@ -220,6 +220,13 @@ describe('the launcher', () => {
     const manifest = await import('../../package.json', { with: { type: 'json' } })
     const ending = await (await runLauncher(['--version'])).ended
     expect(ending).toEqual({ code: 0, signal: null, stdout: `${manifest.default.version}\n`, stderr: '' })
+  })
+
+  test('behind npm start ends with npm: a signal to npm drains the daemon instead of leaving it behind', async () => {
+    const { data, config } = await house()
+    const daemon = await runNpmStart(['--config', config, '--data', data, '--listen', '127.0.0.1:0'])
+    expect(await pull(`${daemon.url}/readyz`)).toMatchObject({ status: 200 })
+    expect((await daemon.stop()).stdout).toContain('"msg":"draining"')
   })
 
   test('passes signals on to the daemon and its exit code back', async () => {
