@@ -1,5 +1,6 @@
 /** Response bodies with limits: a body that stalls, trickles, breaks or grows too long ends in an UpstreamError. */
 import { failureOf, inSeconds, timedOut, wrong } from './failure.ts'
+import { giveBack } from './read-buffers.ts'
 
 export interface Pace {
   /** The least bytes a second, as the mean over `window`. */
@@ -60,8 +61,8 @@ export interface TransferLimits {
 }
 
 /**
- * Each chunk is its reader's only until it asks for the next one, and is freed then: left to the garbage collector, the chunks of
- * a fast body make it run after every 20 MiB.
+ * Each chunk is its reader's only until it asks for the next one, and is given back then: left to the garbage collector, the chunks
+ * of a fast body make it run after every 20 MiB.
  * @throws UpstreamError `wrong` for a body that goes on beyond its limits
  */
 export async function* lentBody(
@@ -76,9 +77,7 @@ export async function* lentBody(
     if (received > size) throw tooLong(origin, size)
     if (performance.now() > deadline) throw tooLate(origin, within)
     yield chunk
-    const { buffer, length } = chunk
-    // Memory that holds more than the chunk may be in use elsewhere.
-    if (buffer instanceof ArrayBuffer && buffer.byteLength === length) buffer.transfer(0)
+    giveBack(chunk)
   }
 }
 

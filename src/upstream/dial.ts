@@ -4,6 +4,7 @@ import { isIP, type LookupFunction } from 'node:net'
 import { callbackify } from 'node:util'
 import { buildConnector } from 'undici'
 import { isPublicAddress } from './address.ts'
+import { createLargeReads } from './read-buffers.ts'
 
 export interface TlsOptions {
   /** PEM certificates that are trusted instead of the system's. */
@@ -36,8 +37,8 @@ export function createDial(options: DialOptions): buildConnector.connector {
   // `autoSelectFamily` makes Node ask the lookup for all addresses, and try them in turn.
   const families = { autoSelectFamily: true, autoSelectFamilyAttemptTimeout: 1_000 }
   const common = { ...tlsSettings(options.tls), ...families, timeout: connectTimeout, allowH2: false }
-  const dialAny = buildConnector({ ...common, lookup: lookupBy(resolve, () => true) })
-  const dialPublic = buildConnector({ ...common, lookup: lookupBy(resolve, isPublicAddress) })
+  const dialAny = createOpening({ ...common, lookup: lookupBy(resolve, () => true) })
+  const dialPublic = createOpening({ ...common, lookup: lookupBy(resolve, isPublicAddress) })
   return (target, callback) => {
     const dialled: buildConnector.Callback = (...result) => {
       result[1]?.on('error', nameReset)
@@ -48,6 +49,19 @@ export function createDial(options: DialOptions): buildConnector.connector {
       return callback(refused(target.hostname), null)
     }
     return dialPublic(target, dialled)
+  }
+}
+
+/** TLS hands out its records, of at most 16 KiB, one by one: only plain connections gain from large reads. */
+function createOpening(settings: buildConnector.BuildOptions): buildConnector.connector {
+  const openSecure = buildConnector(settings)
+  return (target, callback) => {
+    if (target.protocol === 'https:') return openSecure(target, callback)
+    const { attach, reads } = createLargeReads()
+    buildConnector({ ...settings, ...reads })(target, (...result) => {
+      if (result[1]) attach(result[1])
+      callback(...result)
+    })
   }
 }
 
