@@ -10,6 +10,8 @@ import type { Log } from './observe/log.ts'
 import { createProxied, type Proxied } from './proxied/proxied.ts'
 import { createRegistry } from './registry/registry.ts'
 import { createOrigins } from './repository/origins.ts'
+import { createRangeRules } from './repository/range-rules.ts'
+import { createRanges } from './repository/ranges.ts'
 import { createFileStore } from './store/files.ts'
 import { openLevel } from './store/level.ts'
 import { createSpools, type Spools } from './store/spools.ts'
@@ -25,6 +27,8 @@ import type { Upstream } from './upstream/upstream.ts'
 export interface App {
   /** `/v2`, `/livez` and `/readyz`. */
   public: ReturnType<typeof createRegistry>
+  /** For the commands, over the operator's socket or in this process: all that the public face has. */
+  operator: ReturnType<typeof createRegistry>
   /** From here on `/readyz` says no, so that nobody sends new clients. */
   drain(): void
   /** Ends downloads (their partials stay), then upkeep, connections, and the catalog last. */
@@ -49,16 +53,23 @@ export async function createApp(config: Config, directory: string, log: Log): Pr
       return found.repository(name)
     },
   })
+  const rulesOf = createRangeRules(config)
   const upkeep = startUpkeep({ ...kept, offline: config.offline, log })
   let draining = false
 
+  const registry = createRegistry({
+    resolve: (path, ns) => {
+      const found = origins.resolve(path, ns)
+      return { ...found, rules: rulesOf(found.key) }
+    },
+    ranges: createRanges(),
+    names: config.names,
+    log,
+    ready: () => (draining ? 'The daemon is stopping.' : undefined),
+  })
   return {
-    public: createRegistry({
-      resolve: (path, ns) => origins.resolve(path, ns),
-      names: config.names,
-      log,
-      ready: () => (draining ? 'The daemon is stopping.' : undefined),
-    }),
+    public: registry,
+    operator: registry,
     drain() {
       draining = true
     },

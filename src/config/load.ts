@@ -4,6 +4,7 @@ import { dirname, isAbsolute, join, resolve } from 'node:path'
 import type { Pattern } from '../oci/pattern.ts'
 import { type ConfigFile, readConfigFile } from './file.ts'
 import { ConfigError, hint, type KeyPath, type Problem, problemLine } from './problem.ts'
+import { type ProfileRule, readProfiles } from './profiles.ts'
 import type { Settings } from './schema.ts'
 import { exposureOf, type SecretSource } from './secret.ts'
 import { type CheckedSettings, checkSettings, type Flags, refuseUnknownVariables } from './settings.ts'
@@ -25,6 +26,9 @@ export interface Config {
   dockerConfig: string
   freshFor: number
   listsFreshFor: number
+  versionRanges: 'on' | 'off' | 'partials'
+  /** The most specific first; the first that matches `<upstream host>/<name>` or `hosted/<name>` decides. */
+  profiles: readonly ProfileRule[]
   maxSize: number
   offline: boolean
   allowAnonymousLan: boolean
@@ -72,6 +76,7 @@ function assemble({ settings, locate, isFromFile }: CheckedSettings, { file, env
       ? settings.dockerConfig
       : scalarPath('dockerConfig', settings.dockerConfig),
     upstreams,
+    profiles: readProfiles(settings.profiles, upstreams, report),
     defaultUpstream: canonical(upstreams, settings.defaultUpstream),
   }
   const hosted = { patterns: config.hosted, areDefaults: locate(['hosted']) === undefined }

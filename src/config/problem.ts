@@ -8,6 +8,9 @@ export interface Problem {
   reason: string
 }
 
+/** Collects problems instead of stopping at the first, so that one start shows them all. */
+export type Report = (path: KeyPath, reason: string) => void
+
 /** Where a value came from: `file:line:column`, a variable or a flag. */
 export type Place = string
 
@@ -60,4 +63,16 @@ function distance(one: string, other: string): number {
     above = current
   }
   return above[other.length] ?? one.length
+}
+
+/** What cannot be read is reported, so that one start shows all that is wrong. */
+export function attempt<T>(read: () => T, path: KeyPath, report: Report): T | undefined {
+  try {
+    return read()
+  } catch (error) {
+    const isSystem = error instanceof Error && 'code' in error
+    const reason = error instanceof Error ? error.message : String(error)
+    report(path, isSystem ? `cannot be read (${String(error.code)})` : reason)
+    return undefined
+  }
 }

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { parseName } from '../oci/name.ts'
+import { profiles } from '../version/profile.ts'
 import { parseDuration, parseHostText, parseListen, parsePatternText, parseSize, parseUrl } from './values.ts'
 
 // zod would otherwise try `new Function`, which the daemon's Node flags forbid.
@@ -43,6 +44,7 @@ const duration = () => text('duration', parseDuration)
 const url = text('URL', parseUrl)
 const hosts = () => z.array(host()).max(64).meta({ title: 'list of hosts' })
 const yesOrNo = () => z.boolean().default(false).meta({ title: 'true or false' })
+const rangesSetting = () => z.enum(['on', 'off', 'partials']).meta({ title: 'on, off or partials' })
 const policy = () => z.enum(['keep', 'follow']).default('keep').meta({ title: 'keep or follow' })
 
 const secretSource = () =>
@@ -125,6 +127,9 @@ const upstream = z.strictObject({
   onUpstreamDenied: policy().describe(
     'When it answers 401 or 403 for what is kept: serve what is kept with a warning, or answer 403.',
   ),
+  versionRanges: rangesSetting()
+    .optional()
+    .describe('What a reference that no tag of this upstream has may mean; without it, as the key at the top says.'),
   shared: yesOrNo().describe(
     'Under `allowAnonymousLan`, its credentials are used for everybody; without it they are not used.',
   ),
@@ -164,6 +169,16 @@ export const settingsSchema = z.strictObject({
   listsFreshFor: duration()
     .prefault('5m')
     .describe('How long a list of tags is used before the upstream is asked again.'),
+  versionRanges: rangesSetting()
+    .default('on')
+    .describe(
+      'Whether a reference that no tag has may be a version range: on, off, or partials, which takes 1 and 1.2 for ranges too.',
+    ),
+  profiles: z
+    .record(z.string(), z.enum(profiles))
+    .default({ 'hosted/charts/**': 'helm', 'hosted/helm-charts/**': 'helm', 'hosted/myrepo/**': 'helm' })
+    .meta({ title: 'map of patterns' })
+    .describe('Whose rules read the ranges of which repositories; those that no pattern matches are read as image.'),
   maxSize: text('size', parseSize)
     .prefault('20GiB')
     .describe('How much disk all content may take, unfinished downloads included.'),
@@ -188,6 +203,7 @@ export const scalarKeys = [
   'dockerConfig',
   'freshFor',
   'listsFreshFor',
+  'versionRanges',
   'maxSize',
   'offline',
   'allowAnonymousLan',

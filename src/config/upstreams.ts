@@ -3,20 +3,12 @@ import { readFileSync } from 'node:fs'
 import { coversFirst, type Pattern } from '../oci/pattern.ts'
 import { parseHost, portAlias } from '../oci/host.ts'
 import { dockerHub, type Preset, presets } from './presets.ts'
-import type { KeyPath, Problem } from './problem.ts'
+import { attempt, type KeyPath, type Problem, type Report } from './problem.ts'
 import type { Settings, UpstreamSettings } from './schema.ts'
 import { type Secret, secret } from '../oci/secret.ts'
 import { readSecretFile, resolveSecret, type SecretPlaces, type SecretSource } from './secret.ts'
+import { readCredentials, type UpstreamCredential } from './upstream-credentials.ts'
 import { isLoopback, leadsTo, parseUrl } from './values.ts'
-
-interface UpstreamCredential {
-  /** A repository's name or its leading components; empty for all. */
-  prefix: string
-  /** Empty where only an identity token is known. */
-  username: string
-  password?: Secret
-  identityToken?: Secret
-}
 
 export interface UpstreamConfig {
   /** The host as clients know it. */
@@ -40,11 +32,9 @@ export interface UpstreamConfig {
   freshFor: number
   onUpstreamGone: 'keep' | 'follow'
   onUpstreamDenied: 'keep' | 'follow'
+  versionRanges: 'on' | 'off' | 'partials'
   shared: boolean
 }
-
-/** Collects problems instead of stopping at the first, so that one start shows them all. */
-export type Report = (path: KeyPath, reason: string) => void
 
 export function mergeUpstreams(settings: Settings, places: SecretPlaces, report: Report): UpstreamConfig[] {
   const configured = new Map<string, [string, UpstreamSettings]>()
@@ -143,6 +133,7 @@ function mergeOne(name: string, own: UpstreamSettings | undefined, context: Merg
     freshFor: own?.freshFor ?? context.settings.freshFor,
     onUpstreamGone: own?.onUpstreamGone ?? 'keep',
     onUpstreamDenied: own?.onUpstreamDenied ?? 'keep',
+    versionRanges: own?.versionRanges ?? context.settings.versionRanges,
     shared: own?.shared ?? false,
   }
 }
@@ -162,44 +153,6 @@ function checkOne(own: UpstreamSettings, url: URL, hasCredentials: boolean, repo
       ['url'],
       'is http://, so credentials would travel in the clear: use https://, or say insecure: true if that is meant',
     )
-  }
-}
-
-function readCredentials(own: UpstreamSettings, context: MergeContext): UpstreamCredential[] {
-  const { username, password, identityToken } = own
-  const general = [username, password, identityToken].some((part) => part !== undefined)
-  const prefixes = new Set<string>()
-  const found = own.credentials.map((entry, index) => {
-    if (prefixes.has(entry.prefix)) context.report(['credentials', index, 'prefix'], 'stands here for the second time')
-    prefixes.add(entry.prefix)
-    return readCredential(entry, ['credentials', index], context)
-  })
-  if (general) found.push(readCredential({ prefix: '', username, password, identityToken }, [], context))
-  return found.toSorted((one, other) => other.prefix.length - one.prefix.length)
-}
-
-interface CredentialSettings {
-  prefix: string
-  username?: string | undefined
-  password?: SecretSource | undefined
-  identityToken?: SecretSource | undefined
-}
-
-function readCredential(entry: CredentialSettings, at: KeyPath, { places, report }: MergeContext): UpstreamCredential {
-  const { prefix, username, password, identityToken } = entry
-  if (username === undefined && password !== undefined) report([...at, 'password'], 'needs a username')
-  if (password === undefined && identityToken === undefined)
-    report(at, 'has a username, but neither password nor identityToken')
-  const read = (key: string, source: SecretSource) => attempt(() => resolveSecret(source, places), [...at, key], report)
-  const [passwordRead, tokenRead] = [
-    password && read('password', password),
-    identityToken && read('identityToken', identityToken),
-  ]
-  return {
-    prefix,
-    username: username ?? '',
-    ...(passwordRead ? { password: passwordRead } : {}),
-    ...(tokenRead ? { identityToken: tokenRead } : {}),
   }
 }
 
@@ -235,15 +188,4 @@ function readProxy(source: SecretSource, { places, report }: MergeContext): Pick
   if (/^https?:\/\/[^/]/i.test(proxy.reveal()) && URL.canParse(proxy.reveal())) return { proxy }
   report(['proxy'], 'must be a URL with http:// or https://')
   return {}
-}
-
-function attempt<T>(read: () => T, path: KeyPath, report: Report): T | undefined {
-  try {
-    return read()
-  } catch (error) {
-    const isSystem = error instanceof Error && 'code' in error
-    const reason = error instanceof Error ? error.message : String(error)
-    report(path, isSystem ? `cannot be read (${String(error.code)})` : reason)
-    return undefined
-  }
 }

@@ -14,6 +14,7 @@ export const errorCodes = {
   NOT_FOUND: 404,
   SIZE_INVALID: 400,
   RANGE_INVALID: 416,
+  RANGE_UNSATISFIED: 404,
   TAG_INVALID: 400,
   PAGINATION_NUMBER_INVALID: 400,
   UNAUTHORIZED: 401,
@@ -34,6 +35,8 @@ export interface OciErrorOptions {
   /** Whole seconds for the Retry-After header. */
   retryAfter?: number
   cause?: unknown
+  /** For programs: the member `detail` of the distribution spec's error body. Never a secret. */
+  facts?: Readonly<Record<string, unknown>>
 }
 
 export class OciError extends Error {
@@ -42,6 +45,7 @@ export class OciError extends Error {
   /** A sentence for the person at the client: what is wrong, and what to do. Never a secret, never a URL with its query. */
   readonly detail: string
   readonly retryAfter: number | undefined
+  readonly facts: Readonly<Record<string, unknown>> | undefined
 
   constructor(code: ErrorCode, detail: string, options: OciErrorOptions = {}) {
     super(`${code}: ${detail}`, { cause: options.cause })
@@ -50,6 +54,7 @@ export class OciError extends Error {
     this.status = options.status ?? errorCodes[code]
     this.detail = detail
     this.retryAfter = options.retryAfter
+    this.facts = options.facts
   }
 }
 

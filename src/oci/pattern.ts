@@ -1,4 +1,5 @@
 /** Patterns over repository names: `*` is one component, `**` one or more; every other component stands for itself. */
+import { parseHost } from './host.ts'
 import { parseName } from './name.ts'
 
 /** A checked pattern; only {@link parsePattern} makes one. */
@@ -9,6 +10,11 @@ const mostDeepStars = 2
 
 export function parsePattern(text: string): Pattern | undefined {
   return isPattern(text) ? text : undefined
+}
+
+/** A pattern over `<origin>/<name>`: its first component may be a host too, with its port. */
+export function parseOriginPattern(text: string): Pattern | undefined {
+  return isOriginPattern(text) ? text : undefined
 }
 
 export function matches(pattern: Pattern, name: string): boolean {
@@ -38,4 +44,10 @@ function isPattern(text: string): text is Pattern {
   const deepStars = components.filter((component) => component === '**').length
   const stand = components.map((component) => (isStar(component) ? 'x' : component)).join('/')
   return deepStars <= mostDeepStars && parseName(stand) !== undefined
+}
+
+function isOriginPattern(text: string): text is Pattern {
+  const [first = '', ...rest] = text.split('/')
+  const isHost = parseHost(first) === first
+  return isPattern([isHost ? 'x' : first, ...rest].join('/')) && (rest.length > 0 || first === '**')
 }

@@ -1,7 +1,7 @@
 /** What an upstream lists: the tags of a repository, and what refers to a digest. Never immutable, kept for when it is in trouble. */
 import type { Catalog } from '../catalog/catalog.ts'
 import { isTagComplete } from '../catalog/closure.ts'
-import type { RepositoryKey } from '../catalog/records.ts'
+import type { RepositoryKey, TagRecord, TagsRecord } from '../catalog/records.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
 import { OciError } from '../oci/errors.ts'
@@ -27,11 +27,15 @@ export interface ListOptions extends AnswerOptions {
 
 export interface Lists {
   tags(repository: RepositoryKey): Promise<Listing<Tag> | undefined>
+  knows(repository: RepositoryKey, tag: Tag): Promise<boolean | undefined>
+  firstComplete(repository: RepositoryKey, tags: Iterable<string>): Promise<Tag | undefined>
   referrers(repository: RepositoryKey, subject: Digest): Promise<Listing<Descriptor> | undefined>
 }
 
 /** "No such API" lasts: an upstream does not grow one within minutes (docs/architecture.md, Referrers). */
 const noReferrersFor = 10 * 60_000
+
+const keptWhole = 'the tags that are kept whole here (offline mode)'
 
 export function createLists(options: ListOptions): Lists {
   const { catalog, upstream, visible, now, callTime } = options
@@ -41,6 +45,23 @@ export function createLists(options: ListOptions): Lists {
 
   return {
     tags: (repository) => (options.offline ? tagsThatWork(repository) : tagsOf(repository)),
+
+    async knows(repository, tag) {
+      if (await catalog.tag(repository, tag)) return true
+      const list = await keptTags(repository)
+      // Offline there is nobody left who could know more.
+      return list ? list.tags.includes(tag) : options.offline ? false : undefined
+    },
+
+    async firstComplete(repository, tags) {
+      const records = new Map<string, [Tag, TagRecord]>()
+      for (const [tag, record] of await catalog.tagRecords(repository)) records.set(tag, [tag, record])
+      for (const wanted of tags) {
+        const [tag, record] = records.get(wanted) ?? []
+        if (tag && record && (await isTagComplete(catalog, repository, tag, record.digest, visible))) return tag
+      }
+      return undefined
+    },
 
     async referrers(repository, subject) {
       const told = await answerReferrers({
@@ -67,15 +88,19 @@ export function createLists(options: ListOptions): Lists {
     },
   }
 
+  async function keptTags(repository: RepositoryKey): Promise<TagsRecord | undefined> {
+    const record = await catalog.tags(repository)
+    return record && visible({ proof: 'fetched', credential: record.credential }) ? record : undefined
+  }
+
   async function tagsOf(repository: RepositoryKey): Promise<Listing<Tag> | undefined> {
     const told = await answerTags({
       key: `tags ${repository.origin} ${repository.name}`,
       freshFor: options.listsFreshFor,
       unknown: 'NAME_UNKNOWN',
       kept: async () => {
-        const record = await catalog.tags(repository)
-        if (!record || !visible({ proof: 'fetched', credential: record.credential })) return undefined
-        return { value: record.tags, checkedAt: record.checkedAt, isComplete: always }
+        const record = await keptTags(repository)
+        return record && { value: record.tags, checkedAt: record.checkedAt, isComplete: always }
       },
       ask: async () => {
         const checkedAt = now()
@@ -95,7 +120,7 @@ export function createLists(options: ListOptions): Lists {
     for (const [tag, record] of await catalog.tagRecords(repository)) {
       if (await isTagComplete(catalog, repository, tag, record.digest, visible)) tags.push(tag)
     }
-    if (tags.length > 0) return { items: tags, cache: 'hit' }
+    if (tags.length > 0) return { items: tags, cache: 'hit', among: keptWhole }
     throw new OciError(
       'NAME_UNKNOWN',
       'No tag of this repository is kept here, and in offline mode no upstream is asked.',

@@ -30,6 +30,8 @@ export interface ManifestOptions extends AnswerOptions {
 
 export interface Manifests {
   get(repository: RepositoryKey, reference: Reference): Promise<Manifest | undefined>
+  /** What a tag meant when it was last asked for, marked as stale; no call. */
+  kept(repository: RepositoryKey, tag: Tag): Promise<Manifest | undefined>
 }
 
 export function createManifests(options: ManifestOptions): Manifests {
@@ -40,6 +42,10 @@ export function createManifests(options: ManifestOptions): Manifests {
   return {
     async get(repository, reference) {
       return 'digest' in reference ? byDigest(repository, reference.digest) : byTag(repository, reference.tag)
+    },
+    async kept(repository, tag) {
+      const kept = await keptTag(repository, tag)
+      return kept && manifestOf(kept.value, { cache: 'stale', age: ageOf(kept.checkedAt) })
     },
   }
 
@@ -67,6 +73,11 @@ export function createManifests(options: ManifestOptions): Manifests {
       ask: (kept) => askTag(repository, tag, kept),
     })
     return told && manifestOf(told.value, told)
+  }
+
+  // A clock that was set back must not give an age below 0.
+  function ageOf(checkedAt: number): number {
+    return Math.max(0, Math.floor((now() - checkedAt) / 1000))
   }
 
   async function keptManifest(repository: RepositoryKey, digest: Digest): Promise<KeptManifest | undefined> {

@@ -54,10 +54,14 @@ export function createProxied(options: ProxiedOptions): Proxied {
     repository(name) {
       const repository = { origin: upstream.name, name }
       return {
+        key: `${upstream.name}/${name}`,
         manifest: (reference) => manifests.get(repository, reference),
         stat: (digest) => blobs.stat(repository, digest),
         blob: (digest, range) => blobs.open(repository, digest, range),
         tags: () => lists.tags(repository),
+        knows: (tag) => lists.knows(repository, tag),
+        kept: (tag) => manifests.kept(repository, tag),
+        firstComplete: (tags) => lists.firstComplete(repository, tags),
         referrers: (subject) => lists.referrers(repository, subject),
       }
     },

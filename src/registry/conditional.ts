@@ -3,7 +3,7 @@ import type { Digest } from '../oci/digest.ts'
 import type { Freshness } from '../repository/repository.ts'
 import type { Answer } from './answer.ts'
 import type { Head } from './guard.ts'
-import { digestHeaders, etagOf, freshnessHeaders } from './headers.ts'
+import { digestHeaders, etagOf, freshnessHeaders, type HeaderMap } from './headers.ts'
 
 /** Whether the client has the content already, as its If-None-Match says; weak comparison (section 13.1.2). */
 export function isHeld(head: Head, digest: Digest): boolean {
@@ -18,6 +18,7 @@ export function isRangeMeant(head: Head, digest: Digest): boolean {
   return onlyIf.length === 0 || onlyIf.join() === etagOf(digest)
 }
 
-export function notModified(digest: Digest, freshness: Freshness): Answer {
-  return { status: 304, headers: { ...digestHeaders(digest), ...freshnessHeaders(freshness) } }
+/** @param more what a 200 would carry besides (section 15.4.5) */
+export function notModified(digest: Digest, freshness: Freshness, more: HeaderMap = {}): Answer {
+  return { status: 304, headers: { ...digestHeaders(digest), ...freshnessHeaders(freshness), ...more } }
 }

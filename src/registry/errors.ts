@@ -7,7 +7,7 @@ import { commonHeaders } from './headers.ts'
 export function errorAnswer(error: unknown): Answer {
   const known =
     error instanceof OciError ? error : new OciError('INTERNAL', 'The registry has failed; its log says more.')
-  const body = { errors: [{ code: known.code, message: known.detail }] }
+  const body = { errors: [{ code: known.code, message: known.detail, detail: known.facts }] }
   const answer = jsonAnswer(known.status, 'application/json', JSON.stringify(body))
   if (known.retryAfter !== undefined) answer.headers['Retry-After'] = String(Math.max(0, Math.ceil(known.retryAfter)))
   // Where the request itself was uncertain, so is where the next one on this connection starts.

@@ -20,6 +20,11 @@ export function freshnessHeaders(freshness: Freshness): HeaderMap {
   }
 }
 
+/** Which tag a range became; none where the reference itself was the tag. */
+export function resolvedHeaders(tag: string | undefined): HeaderMap {
+  return tag === undefined ? {} : { 'Entrepot-Resolved-Tag': tag }
+}
+
 /** What names content: `Docker-Content-Digest` and the ETag made of it. */
 export function digestHeaders(digest: Digest): HeaderMap {
   return { 'Docker-Content-Digest': digest, ETag: etagOf(digest) }

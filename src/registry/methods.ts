@@ -8,6 +8,9 @@ import type { RepositoryTarget, Target } from './target.ts'
 
 const pushMethods = ['POST', 'PUT', 'PATCH', 'DELETE']
 
+/** Where something could be pushed or deleted. */
+const pushable = new Set<Target['kind']>(['manifest', 'blob', 'referrers', 'tags', 'upload'])
+
 /**
  * 405 with Allow (RFC 9110 section 15.5.6). A push learns which line of the configuration decides where pushes go.
  * @throws OciError TAG_INVALID or DIGEST_INVALID 400 for a push to what could not exist
@@ -19,7 +22,8 @@ export function notAllowed(method: string, target: Target): Answer {
 }
 
 function sentenceFor(method: string, target: Target): string {
-  if (!('name' in target) || !pushMethods.includes(method)) return 'This route has the methods GET and HEAD only.'
+  if (!('name' in target) || !pushable.has(target.kind) || !pushMethods.includes(method))
+    return 'This route has the methods GET and HEAD only.'
   checkReference(target)
   return (
     `${target.name} takes no pushes. Only hosted repositories do: those whose names match a pattern on the line "hosted:" of the ` +

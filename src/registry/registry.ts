@@ -2,25 +2,32 @@
 import { Hono } from 'hono'
 import type { Log } from '../observe/log.ts'
 import { OciError } from '../oci/errors.ts'
+import type { RangeRules } from '../repository/range-rules.ts'
+import type { Ranges } from '../repository/ranges.ts'
 import type { Repository } from '../repository/repository.ts'
 import { type Answer, type Stream, jsonAnswer } from './answer.ts'
 import { blobAnswer, blobFacts } from './blobs.ts'
 import { errorAnswer, renderServerError } from './errors.ts'
+import { registryExtensions, repositoryExtensions } from './extensions.ts'
 import { type Head, createGuard, headOfIncoming, headOfRequest } from './guard.ts'
 import { logError } from './log.ts'
 import { manifestAnswer } from './manifests.ts'
 import { notAllowed } from './methods.ts'
 import { referrersAnswer } from './referrers.ts'
 import { type Bindings, connectionOf, createRespond } from './respond.ts'
+import type { Served } from './served.ts'
 import { tagsAnswer } from './tags.ts'
 import { type RepositoryTarget, type Target, parseTarget, splitTarget } from './target.ts'
+import { versionsAnswer } from './versions.ts'
 
 export interface RegistryOptions {
   /**
    * The repository that a path names, no I/O. `namespace` is echoed as OCI-Namespace.
    * @throws OciError for names that no configuration knows
    */
-  resolve: (path: string, ns: string | undefined) => { repository: Repository; namespace?: string }
+  resolve: (path: string, ns: string | undefined) => { repository: Repository; rules: RangeRules; namespace?: string }
+  /** What a range means: one for all that ask, so that they agree. */
+  ranges: Ranges
   /** What clients may call us besides localhost. */
   names: readonly string[]
   log: Log
@@ -54,6 +61,7 @@ export function createRegistry(options: RegistryOptions): Hono<{ Bindings: Bindi
       throw new OciError('NOT_FOUND', 'There is no such route here; the distribution API is below /v2/.')
     if (head.method !== 'GET' && head.method !== 'HEAD') return notAllowed(head.method, target)
     if ('name' in target) return readRepository(head, target)
+    if (target.kind === 'registry-extensions') return registryExtensions()
     return target.kind === 'ready' ? readiness() : jsonAnswer(200, 'application/json', '{}')
   }
 
@@ -64,9 +72,9 @@ export function createRegistry(options: RegistryOptions): Hono<{ Bindings: Bindi
   }
 
   async function readRepository(head: Head, target: RepositoryTarget): Promise<Answer | Stream> {
-    const { repository, namespace } = resolve(target.name, target.ns)
+    const { repository, rules, namespace } = resolve(target.name, target.ns)
     const asked = { method: head.method, kind: target.kind, name: target.name }
-    const answer = await handle(head, target, repository).catch((error: unknown) => {
+    const answer = await handle(head, target, { repository, rules, ranges: options.ranges }).catch((error: unknown) => {
       logError(log, error, asked)
       const refusal = errorAnswer(error)
       // Nothing that is kept could answer.
@@ -91,9 +99,12 @@ export function createRegistry(options: RegistryOptions): Hono<{ Bindings: Bindi
   return app
 }
 
-async function handle(head: Head, target: RepositoryTarget, repository: Repository): Promise<Answer | Stream> {
-  if (target.kind === 'manifest') return manifestAnswer(repository, target.reference, head)
-  if (target.kind === 'tags') return tagsAnswer(repository, target)
+async function handle(head: Head, target: RepositoryTarget, served: Served): Promise<Answer | Stream> {
+  const { repository } = served
+  if (target.kind === 'manifest') return manifestAnswer(served, target.reference, target, head)
+  if (target.kind === 'tags') return tagsAnswer(served, target)
+  if (target.kind === 'versions') return versionsAnswer(served, target)
+  if (target.kind === 'extensions') return repositoryExtensions(target)
   if (target.kind === 'referrers') return referrersAnswer(repository, target.digest, target)
   if (target.kind === 'upload') throw new OciError('BLOB_UPLOAD_UNKNOWN', 'There is no such upload.')
   return head.method === 'HEAD'

@@ -18,11 +18,13 @@ export interface Named {
 }
 
 export type Target =
-  | { kind: 'base' | 'live' | 'ready' | 'unknown' }
+  | { kind: 'base' | 'live' | 'ready' | 'unknown' | 'registry-extensions' }
   | ({ kind: 'manifest'; reference: string } & Named)
   | ({ kind: 'blob'; digest: string } & Named)
   | ({ kind: 'referrers'; digest: string } & Named)
   | ({ kind: 'tags' } & Named)
+  | ({ kind: 'versions' } & Named)
+  | ({ kind: 'extensions' } & Named)
   | ({ kind: 'upload' } & Named)
 
 export type RepositoryTarget = Extract<Target, Named>
@@ -60,6 +62,7 @@ export function parseTarget(target: RawTarget): Target {
   if (version < 0) return { kind: 'unknown' }
   const rest = segments.slice(version + 1)
   if (rest.length === 0 || (rest.length === 1 && rest[0] === '')) return { kind: 'base' }
+  if (rest.join('/') === '_oci/ext/discover') return { kind: 'registry-extensions' }
   const route = readRoute(rest)
   if (!route) return { kind: 'unknown' }
   const name = checkName([...segments.slice(0, version), ...rest.slice(0, route.nameLength)])
@@ -70,11 +73,19 @@ export function parseTarget(target: RawTarget): Target {
 type Ask =
   | { kind: 'manifest'; reference: string }
   | { kind: 'blob' | 'referrers'; digest: string }
-  | { kind: 'tags' | 'upload' }
+  | { kind: 'tags' | 'versions' | 'extensions' | 'upload' }
+
+/** Below a name (distribution spec, extensions/README.md): no name has a component that starts with an underscore. */
+const extensionRoutes = new Map<string, 'versions' | 'extensions'>([
+  ['_entrepot/versions/resolve', 'versions'],
+  ['_oci/ext/discover', 'extensions'],
+])
 
 function readRoute(rest: string[]): { ask: Ask; nameLength: number } | undefined {
   const [third, second = '', last = ''] = [rest.at(-3), rest.at(-2), rest.at(-1)]
   if (third === 'blobs' && second === 'uploads') return { ask: { kind: 'upload' }, nameLength: rest.length - 3 }
+  const extension = extensionRoutes.get(rest.slice(-3).join('/'))
+  if (extension !== undefined && rest.length > 3) return { ask: { kind: extension }, nameLength: rest.length - 3 }
   const nameLength = rest.length - 2
   if (nameLength < 1) return undefined
   if (second === 'tags' && last === 'list') return { ask: { kind: 'tags' }, nameLength }

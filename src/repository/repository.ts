@@ -22,6 +22,8 @@ export interface Manifest extends Freshness {
 
 export interface Listing<T> extends Freshness {
   items: readonly T[]
+  /** What the list is limited to, where it may lack something that exists: words that go on after "among". */
+  among?: string
 }
 
 export interface OpenBlob extends Freshness {
@@ -32,6 +34,8 @@ export interface OpenBlob extends Freshness {
 
 /** `undefined` = "it does not exist"; a throw (OciError) = "I could not find out". */
 export interface Repository {
+  /** One for all spellings: `<upstream host>/<name>`. */
+  readonly key: string
   manifest(reference: Reference): Promise<Manifest | undefined>
   /** HEAD of a blob: starts no download. */
   stat(digest: Digest): Promise<(Descriptor & Freshness) | undefined>
@@ -40,7 +44,14 @@ export interface Repository {
    * @throws OciError RANGE_INVALID where the range lies outside the blob
    */
   blob(digest: Digest, range?: ByteRange): Promise<OpenBlob | undefined>
+  /** In ascending order, byte by byte; in offline mode those that can be served whole. */
   tags(): Promise<Listing<Tag> | undefined>
+  /** Whether there is such a tag, as far as what is kept tells, however old it is; no call. `undefined`: nothing that is kept tells. */
+  knows(tag: Tag): Promise<boolean | undefined>
+  /** What a tag meant when it was last asked for, marked as stale; no call. */
+  kept(tag: Tag): Promise<Manifest | undefined>
+  /** The first of these tags that can be served whole from what is kept; no call. */
+  firstComplete(tags: Iterable<string>): Promise<Tag | undefined>
   /** `undefined`: this origin has no such API. */
   referrers(subject: Digest): Promise<Listing<Descriptor> | undefined>
 }

@@ -55,6 +55,7 @@ test('an upstream with no settings is itself at https', () => {
     freshFor: 7000,
     onUpstreamGone: 'keep',
     onUpstreamDenied: 'keep',
+    versionRanges: 'on',
     shared: false,
   })
 })

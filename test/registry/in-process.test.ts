@@ -1,6 +1,7 @@
 /** The app called without a server, as the CLI does. */
 import { describe, expect, test } from 'vitest'
 import { digestOf } from '../../src/oci/digest.ts'
+import { createRanges } from '../../src/repository/ranges.ts'
 import { createRegistry } from '../../src/registry/registry.ts'
 import { type MemoryContent, createMemoryRepository } from './memory-repository.ts'
 import { endingEarly, failingAt, withoutSize, zeros } from './sources.ts'
@@ -11,7 +12,9 @@ const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {}
 
 function create(content: MemoryContent) {
   const repository = createMemoryRepository(content)
-  return { repository, app: createRegistry({ resolve: () => ({ repository }), names: [], log: quiet }) }
+  const rules = { mode: 'on', profile: 'image' } as const
+  const resolve = () => ({ repository, rules })
+  return { repository, app: createRegistry({ resolve, ranges: createRanges(), names: [], log: quiet }) }
 }
 
 describe('without a server', () => {

@@ -12,6 +12,8 @@ export interface MemoryContent {
   manifests?: Record<string, { bytes: Uint8Array; mediaType: string }>
   blobs?: Uint8Array[]
   tags?: string[]
+  /** Tags that can be served whole from what is kept. */
+  complete?: string[]
   referrers?: Descriptor[]
   freshness?: Freshness
   /** Stands between a blob's bytes and the registry. */
@@ -40,6 +42,7 @@ export function createMemoryRepository(content: MemoryContent): MemoryRepository
 
   return {
     calls,
+    key: 'memory/repository',
     open: () => opened,
     async manifest(reference) {
       called('manifest')
@@ -68,6 +71,18 @@ export function createMemoryRepository(content: MemoryContent): MemoryRepository
     async tags() {
       called('tags')
       return content.tags && { items: content.tags.map(tagOf), ...fresh }
+    },
+    async knows() {
+      called('knows')
+      return undefined
+    },
+    async kept() {
+      called('kept')
+      return undefined
+    },
+    async firstComplete(tags) {
+      called('firstComplete')
+      return [...tags].map(tagOf).find((tag) => content.complete?.includes(tag))
     },
     async referrers() {
       called('referrers')

@@ -73,3 +73,13 @@ describe('other methods', () => {
     }
   })
 })
+
+test.each(['/v2/a/_entrepot/versions/resolve', '/v2/a/_oci/ext/discover', '/v2/_oci/ext/discover'])(
+  'a push to %s is 405, and no configuration would change that',
+  async (target) => {
+    const { port } = await serve()
+    const answer = await ask(port, 'POST', target, { 'Content-Length': '0' })
+    expect([answer.status, answer.headers.allow]).toEqual([405, 'GET, HEAD'])
+    expect(answer.body.toString()).not.toContain('hosted')
+  },
+)

@@ -9,6 +9,8 @@ import type { Log } from '../../src/observe/log.ts'
 import { renderServerError } from '../../src/registry/errors.ts'
 import { limitServer, serverOptions } from '../../src/registry/limits.ts'
 import { type RegistryOptions, createRegistry } from '../../src/registry/registry.ts'
+import type { RangeRules } from '../../src/repository/range-rules.ts'
+import { createRanges } from '../../src/repository/ranges.ts'
 import { type MemoryContent, type MemoryRepository, createMemoryRepository } from './memory-repository.ts'
 
 export interface Served {
@@ -22,7 +24,11 @@ export interface Served {
   logged: string[]
 }
 
-export async function serve(content: MemoryContent = {}, options: Partial<RegistryOptions> = {}): Promise<Served> {
+export interface ServeOptions extends Partial<RegistryOptions> {
+  rules?: RangeRules
+}
+
+export async function serve(content: MemoryContent = {}, options: ServeOptions = {}): Promise<Served> {
   const repository = createMemoryRepository(content)
   const resolved: string[] = []
   const logged: string[] = []
@@ -31,8 +37,9 @@ export async function serve(content: MemoryContent = {}, options: Partial<Regist
   const app = createRegistry({
     resolve: (path, ns) => {
       resolved.push(ns === undefined ? path : `${path} ${ns}`)
-      return { repository, namespace: ns }
+      return { repository, namespace: ns, rules: options.rules ?? { mode: 'on', profile: 'image' } }
     },
+    ranges: createRanges(),
     names: [],
     log,
     ...options,

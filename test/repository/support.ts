@@ -3,10 +3,14 @@ import type { Repository } from '../../src/repository/repository.ts'
 
 /** A repository for tests in which nobody reads from one. */
 export const silentRepository: Repository = {
+  key: 'nowhere/silent',
   manifest: unexpected,
   stat: unexpected,
   blob: unexpected,
   tags: unexpected,
+  knows: unexpected,
+  kept: unexpected,
+  firstComplete: unexpected,
   referrers: unexpected,
 }
 

@@ -1,0 +1,52 @@
+/** GET and HEAD of `_entrepot/versions/resolve`: which tag a range means, which else would match, and why the others do not. */
+import { OciError } from '../oci/errors.ts'
+import type { Listing } from '../repository/repository.ts'
+import type { Resolution } from '../repository/resolve.ts'
+import { explain } from '../version/explain.ts'
+import { type Answer, jsonAnswer } from './answer.ts'
+import { freshnessHeaders } from './headers.ts'
+import { gone, noRange, rangeError, unsatisfied } from './range-errors.ts'
+import { askedBy } from './range-query.ts'
+import type { Served } from './served.ts'
+import type { Named } from './target.ts'
+
+/** @throws OciError RANGE_INVALID 400, RANGE_UNSATISFIED and NAME_UNKNOWN 404, or what the repository throws */
+export async function versionsAnswer({ repository, rules, ranges }: Served, target: Named): Promise<Answer> {
+  const { name, query } = target
+  const asked = askedBy(query, rules)
+  if (!asked) throw noRange()
+  const found = await ranges.byRange(repository, asked).catch((error: unknown) => {
+    throw rangeError(error)
+  })
+  if (!found) throw new OciError('NAME_UNKNOWN', `There is no repository ${name}.`)
+  const { manifest, resolution } = found
+  if (!resolution) throw new TypeError('a range was asked for and none decided')
+  const { tag, range, profile, listing } = resolution
+  if (tag === undefined) throw unsatisfied(name, resolution)
+  if (!manifest) throw gone(name, { ...resolution, tag })
+  const body = {
+    name,
+    range,
+    profile,
+    tag,
+    digest: manifest.digest,
+    mediaType: manifest.mediaType,
+    candidates: resolution.candidates(),
+    freshAt: freshAt(listing),
+    warning: manifest.warning,
+    ...(query.get('why') === 'true' && { losers: losers(resolution, tag) }),
+  }
+  return jsonAnswer(200, 'application/json', JSON.stringify(body), freshnessHeaders(manifest))
+}
+
+/** A tag that is held is none, although another is better by now. */
+function losers({ range, profile, listing }: Resolution, given: string) {
+  return explain(range, listing.items, profile).filter(({ tag }) => tag !== given)
+}
+
+/** When the origin last confirmed the list; `undefined` where it is not the origin's own. */
+function freshAt({ cache, age, among }: Listing<unknown>): string | undefined {
+  if (among !== undefined) return undefined
+  const seconds = age ?? (cache === 'miss' || cache === 'joined' ? 0 : undefined)
+  return seconds === undefined ? undefined : new Date(Date.now() - seconds * 1000).toISOString()
+}

@@ -1,0 +1,30 @@
+/** What a repository's configuration says about version ranges: what a reference may mean there, and whose rules read it. */
+import { matches, type Pattern } from '../oci/pattern.ts'
+import type { Profile } from '../version/profile.ts'
+
+/** Whether a tag that does not exist may be a range: never, or also where it is no more than a partial version. */
+export type RangeMode = 'on' | 'off' | 'partials'
+
+export interface RangeRules {
+  mode: RangeMode
+  profile: Profile
+}
+
+export interface RangeRuleOptions {
+  versionRanges: RangeMode
+  upstreams: readonly { name: string; versionRanges: RangeMode }[]
+  /** Over `<upstream host>/<name>` and `hosted/<name>`; the first that matches decides. */
+  profiles: readonly { pattern: Pattern; profile: Profile }[]
+}
+
+/** The profile of repositories that no pattern matches. */
+const usualProfile: Profile = 'image'
+
+/** @returns a function of a repository's key, `<upstream host>/<name>` or `hosted/<name>` */
+export function createRangeRules(options: RangeRuleOptions): (key: string) => RangeRules {
+  const modes = new Map(options.upstreams.map(({ name, versionRanges }) => [name, versionRanges]))
+  return (key) => ({
+    mode: modes.get(key.slice(0, key.indexOf('/'))) ?? options.versionRanges,
+    profile: options.profiles.find(({ pattern }) => matches(pattern, key))?.profile ?? usualProfile,
+  })
+}
