@@ -5,11 +5,9 @@ import type { Server } from 'node:http'
 import { connect } from 'node:net'
 import type { Config } from '../config/load.ts'
 import { hasCode } from '../store/errors.ts'
+import { CommandError, exitCodes } from './exit-code.ts'
 
-/** The address cannot be listened on; a sentence for the operator. Exit code 1. */
-export class ListenError extends Error {}
-
-/** @throws ListenError */
+/** @throws CommandError where the address cannot be listened on */
 export async function listen(server: Server, config: Config): Promise<void> {
   const { listen: at } = config
   try {
@@ -17,7 +15,7 @@ export async function listen(server: Server, config: Config): Promise<void> {
     server.listen('path' in at ? { path: at.path } : { host: at.host, port: at.port })
     await once(server, 'listening')
   } catch (cause) {
-    throw new ListenError(`${addressOf(config)} ${reasonOf(cause)}`, { cause })
+    throw new CommandError(exitCodes.bad, `${addressOf(config)} ${reasonOf(cause)}`, { cause })
   }
 }
 

@@ -56,8 +56,8 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
   const daemon = await start(process.execPath, [...nodeFlags, join(root, 'src', 'main.ts'), ...flags], { env })
   const stop = async (signal: 'SIGTERM' | 'SIGKILL') => {
     await daemon.stop(signal)
-    const removed = options.data === undefined && signal === 'SIGTERM' ? folder : config
-    await rm(removed, { recursive: true, force: true })
+    const holdsData = options.data === undefined
+    await rm(holdsData && signal === 'SIGKILL' ? config : folder, { recursive: true, force: true })
   }
   try {
     await ready(`http://${host}/readyz`, daemon, options.within ?? 20_000)
