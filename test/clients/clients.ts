@@ -1,6 +1,6 @@
 /** How each client pulls, each into a store of its own that is empty at first. */
 import { createHash } from 'node:crypto'
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdtemp, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Item, Kind } from '../support/content.ts'
 import { run, transcript } from '../support/process.ts'
@@ -87,8 +87,7 @@ function simple(tool: Tool, tools: Tool[], kinds: Kind[], pull: (use: Use) => Pr
       const env = emptyHome(folder)
       return {
         async pull(path, item) {
-          const own = join(folder, `${path.alias}-${item.kind}`)
-          await mkdir(own)
+          const own = await mkdtemp(join(folder, `${path.alias}-${item.kind}-`))
           const call = (name: Tool, ...args: string[]) => run(toolPath(name), args, { env, cwd: own })
           return pull({ path, item, reference: referenceOf(path, item), folder: own, publicKey, env, tool: call })
         },

@@ -6,7 +6,12 @@ import { run, start } from '../support/process.ts'
 import { toolPath } from '../support/tools.ts'
 import type { ClientStore, Path } from './clients.ts'
 
-export async function openContainerd(folder: string): Promise<ClientStore> {
+interface ContainerdStore extends ClientStore {
+  /** Without a mirror: the daemon's address stands in the reference. */
+  pullByName: ClientStore['pull']
+}
+
+export async function openContainerd(folder: string): Promise<ContainerdStore> {
   const socket = join(folder, 'sock')
   const hosts = join(folder, 'hosts')
   const config = join(folder, 'config.toml')
@@ -15,13 +20,21 @@ export async function openContainerd(folder: string): Promise<ClientStore> {
   const containerd = await start(toolPath('containerd'), ['--config', config])
   await containerd.printed(/containerd successfully booted/)
   const ctr = (...args: string[]) => run(toolPath('ctr'), ['--address', socket, ...args])
+  const digestOf = async (reference: string) => {
+    const listed = await ctr('images', 'list', `name==${reference}`)
+    return /sha256:[0-9a-f]{64}/.exec(listed)?.[0] ?? `no digest in: ${listed}`
+  }
   return {
     async pull(path, item) {
       await writeFile(join(hosts, '_default', 'hosts.toml'), hostsToml(path.daemon))
       const reference = `${path.upstream}/${item.name}:${item.tag}`
       await ctr(...pullCommand(item), '--hosts-dir', hosts, reference)
-      const listed = await ctr('images', 'list', `name==${reference}`)
-      return /sha256:[0-9a-f]{64}/.exec(listed)?.[0] ?? `no digest in: ${listed}`
+      return digestOf(reference)
+    },
+    async pullByName(path, item) {
+      const reference = `${path.daemon.replace('127.0.0.1', 'localhost')}/${path.alias}/${item.name}:${item.tag}`
+      await ctr(...pullCommand(item), reference)
+      return digestOf(reference)
     },
     close: () => containerd.stop(),
   }

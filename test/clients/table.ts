@@ -30,12 +30,14 @@ export function matrixTable(
   return aligned([['client', 'what', ...upstreams], ...lines])
 }
 
-function mark(result: boolean | undefined): string {
+/** @param result `undefined` when it was not tried */
+export function mark(result: boolean | undefined): string {
   if (result === undefined) return '-'
   return result ? 'yes' : 'NO'
 }
 
-function aligned(rows: string[][]): string {
+/** The first row is the head. */
+export function aligned(rows: string[][]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
   const line = (row: string[]) => `| ${row.map((text, column) => text.padEnd(widths[column] ?? 0)).join(' | ')} |`
   const rule = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`

@@ -1,0 +1,3 @@
+module entrepot.test/oracles/cases
+
+go 1.26
