@@ -4,6 +4,7 @@ import { type Finding, printTable } from './report.ts'
 import { type Scenario, withWorkspace } from './workspace.ts'
 import { coldBlob } from './scenarios/cold-blob.ts'
 import { manyClients } from './scenarios/many-clients.ts'
+import { ranges } from './scenarios/ranges.ts'
 import { slowReaders } from './scenarios/slow-readers.ts'
 import { warmBlob } from './scenarios/warm-blob.ts'
 import { warmManifest } from './scenarios/warm-manifest.ts'
@@ -14,6 +15,7 @@ const scenarios: Record<string, Scenario> = {
   'cold-blob': coldBlob,
   'many-clients': manyClients,
   'slow-readers': slowReaders,
+  ranges,
 }
 
 const usage = `npm run bench -- [SCENARIO...] [--runs N] [--seconds N] [--json]
