@@ -2,7 +2,7 @@
  * A version range where clients know only tags: each client asks for `node:caret-22.3` as for any tag and gets the digest of the tag
  * that the range means; then again with the upstream stopped, into an empty store, and offline. Each client has a daemon of its own.
  */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest'
@@ -129,6 +129,14 @@ function pulls(client: Client, phase: Phase): void {
     )
   })
 }
+
+test.skipIf(asking.some((client) => unreachable(client) !== ''))(
+  'docs/version-ranges.md shows this table',
+  async () => {
+    const page = await readFile(join(import.meta.dirname, '..', '..', 'docs', 'version-ranges.md'), 'utf8')
+    expect(page).toContain(table())
+  },
+)
 
 async function start(client: Client, ...args: string[]): Promise<void> {
   const config = knowing(upstream, { profiles: { [`plain.test:5001/${chart.name}`]: 'helm' } })
