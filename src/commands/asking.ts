@@ -4,9 +4,11 @@ import { type IncomingMessage, request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { createApp } from '../app.ts'
 import type { Config } from '../config/load.ts'
+import type { Flags } from '../config/settings.ts'
 import { createLog } from '../observe/log.ts'
 import { hasCode } from '../store/errors.ts'
 import { holdDirectory } from '../store/holder.ts'
+import { CommandError, exitCodes } from './exit-code.ts'
 import { operatorSocketIn } from './operator-socket.ts'
 
 export interface Reply {
@@ -20,11 +22,19 @@ export interface Asking {
   close(): Promise<void>
 }
 
-/** @throws StoreLockedError where a process has the directory and does not answer on its socket */
-export async function openAsking(config: Config): Promise<Asking> {
+/**
+ * @throws StoreLockedError where a process has the directory and does not answer on its socket
+ * @throws CommandError where a flag asks for what only a daemon's own start decides
+ */
+export async function openAsking(config: Config, flags: Flags): Promise<Asking> {
   const socketPath = operatorSocketIn(config.data)
-  if (await answers(socketPath)) return { get: (target) => getOver(socketPath, target), close: async () => {} }
-  return openHere(config)
+  if (!(await answers(socketPath))) return openHere(config)
+  if (flags.offline === true) throw new CommandError(exitCodes.bad, offlineIsItsOwn(config.data))
+  return { get: (target) => getOver(socketPath, target), close: async () => {} }
+}
+
+function offlineIsItsOwn(data: string): string {
+  return `--offline says nothing to the daemon that runs on ${data}: start that one with it, or stop it and ask again.`
 }
 
 async function openHere(config: Config): Promise<Asking> {

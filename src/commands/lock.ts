@@ -21,7 +21,7 @@ export async function lock(file: string, flags: LockFlags): Promise<void> {
   const lockFile = lockFileOf(file)
   const before = await readLock(lockFile)
   const moving = namesToMove(wanted, before, flags.update)
-  const asking = await openAsking(config)
+  const asking = await openAsking(config, flags)
   let after: Map<string, Locked>
   try {
     after = await lockAll(asking, { wanted, repositories, before, moving })

@@ -16,7 +16,7 @@ export interface ResolveFlags extends Flags {
 export async function resolve(reference: string, range: string, flags: ResolveFlags): Promise<void> {
   const config = loadConfig({ flags, env: process.env, home: homeFolder() })
   const repository = readRepository(reference, config)
-  const asking = await openAsking(config)
+  const asking = await openAsking(config, flags)
   try {
     const found = await askRange(asking, { repository, range, profile: flags.profile, why: flags.why })
     if (found.warning !== undefined) process.stderr.write(`entrepot: warning: ${found.warning}\n`)

@@ -133,6 +133,15 @@ describe('entrepot resolve beside a daemon', () => {
     expect(upstream.calls.length).toBe(calls)
   })
 
+  it('refuses --offline there, which it could not keep', async () => {
+    const { resolve, home } = await nodeTags()
+    const daemon = await startDaemon({ data: join(home, 'data') })
+    onTestFinished(() => daemon.stop())
+    const { code, stderr } = await resolve('up/node', '22.x', '--offline')
+    expect(code).toBe(1)
+    expect(stderr).toContain('start that one with it')
+  })
+
   it('works without one, again and again, and after a daemon was killed', async () => {
     const { resolve, home, digests, upstream } = await nodeTags()
     const config = { upstreams: { [`registry.test:${upstream.port}`]: { url: upstream.url, alias: 'up' } } }
