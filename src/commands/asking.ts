@@ -1,12 +1,15 @@
 /** How a command asks: the daemon that has the data directory, over its socket, or the same app in this process where none runs. */
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
+import { stat } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
+import { setTimeout } from 'node:timers/promises'
 import { createApp } from '../app.ts'
 import type { Config } from '../config/load.ts'
 import type { Flags } from '../config/settings.ts'
 import { createLog } from '../observe/log.ts'
-import { hasCode } from '../store/errors.ts'
+import { requireOurs } from '../store/directory.ts'
+import { hasCode, StoreLockedError } from '../store/errors.ts'
 import { holdDirectory } from '../store/holder.ts'
 import { CommandError, exitCodes } from './exit-code.ts'
 import { operatorSocketIn } from './operator-socket.ts'
@@ -27,15 +30,46 @@ export interface Asking {
  * @throws CommandError where a flag asks for what only a daemon's own start decides
  */
 export async function openAsking(config: Config, flags: Flags): Promise<Asking> {
-  const socketPath = operatorSocketIn(config.data)
-  if (!(await answers(socketPath))) return openHere(config)
-  if (flags.offline === true) throw new CommandError(exitCodes.bad, offlineIsItsOwn(config.data))
-  return { get: (target) => getOver(socketPath, target), close: async () => {} }
+  const deadline = performance.now() + patience
+  for (;;) {
+    const daemon = await askDaemon(config, flags)
+    if (daemon) return daemon
+    try {
+      return await openHere(config)
+    } catch (error) {
+      // Another command has the directory for a moment, or a daemon is about to open its socket.
+      if (!(error instanceof StoreLockedError) || performance.now() > deadline) throw error
+      await setTimeout(100)
+    }
+  }
+}
+
+async function askDaemon({ data }: Config, flags: Flags): Promise<Asking | undefined> {
+  const socketPath = operatorSocketIn(data)
+  if (!(await isOurs(data)) || !(await answers(socketPath))) return undefined
+  if (flags.offline === true) throw new CommandError(exitCodes.bad, offlineIsItsOwn(data))
+  return { get: (target) => getOver(socketPath, target, answerTime), close: async () => {} }
+}
+
+/** Whoever can write to a directory can put a socket there and answer what he likes: the rule is the daemon's own. */
+async function isOurs(data: string): Promise<boolean> {
+  try {
+    requireOurs(data, await stat(data))
+    return true
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return false
+    throw error
+  }
 }
 
 function offlineIsItsOwn(data: string): string {
   return `--offline says nothing to the daemon that runs on ${data}: start that one with it, or stop it and ask again.`
 }
+
+/** ms: that a command waits for another one, for a daemon to say that it is there, and for an answer. */
+const patience = 10_000
+const greetingTime = 3_000
+const answerTime = 60_000
 
 async function openHere(config: Config): Promise<Asking> {
   const log = createLog('error', { fd: 2 })
@@ -61,17 +95,25 @@ async function openHere(config: Config): Promise<Asking> {
 
 async function answers(socketPath: string): Promise<boolean> {
   try {
-    await getOver(socketPath, '/livez')
+    await getOver(socketPath, '/livez', greetingTime)
     return true
   } catch (error) {
     if (hasCode(error, 'ENOENT', 'ECONNREFUSED', 'ENOTDIR')) return false
-    throw error
+    if (!hasCode(error, 'EACCES')) throw error
+    throw new CommandError(exitCodes.bad, `${socketPath} is another user's: ask as that user, or with another --data.`)
   }
 }
 
-async function getOver(socketPath: string, target: string): Promise<Reply> {
-  const asked = request({ socketPath, path: target, headers: { host: 'localhost' } }).end()
-  const [response]: IncomingMessage[] = await once(asked, 'response')
-  if (!response) throw new TypeError('a response event without a response')
-  return { status: response.statusCode ?? 0, body: await text(response) }
+async function getOver(socketPath: string, target: string, within: number): Promise<Reply> {
+  const signal = AbortSignal.timeout(within)
+  try {
+    const asked = request({ socketPath, path: target, headers: { host: 'localhost' }, signal }).end()
+    const [response]: IncomingMessage[] = await once(asked, 'response')
+    if (!response) throw new TypeError('a response event without a response')
+    return { status: response.statusCode ?? 0, body: await text(response) }
+  } catch (cause) {
+    if (!signal.aborted) throw cause
+    const sentence = `The daemon at ${socketPath} did not answer within ${within / 1000} s.`
+    throw new CommandError(exitCodes.unavailable, sentence, { cause })
+  }
 }

@@ -1,6 +1,6 @@
 /** argv -> command. */
 import { parseArgs, type ParseArgsConfig } from 'node:util'
-import { exitCodeOf, exitCodes, sentenceOf } from './exit-code.ts'
+import { exitCodeOf, exitCodes, printable, sentenceOf } from './exit-code.ts'
 import { lock } from './lock.ts'
 import { resolve } from './resolve.ts'
 import { serve } from './serve.ts'
@@ -32,11 +32,12 @@ const common = {
   version: { type: 'boolean' },
 } as const
 
-/** What to run; `undefined` where the arguments are not the command's. Each takes the arguments that follow its name. */
-const commands: Record<string, (args: string[]) => (() => Promise<number | void>) | undefined> = {
+/** What to run, given the arguments that follow its name. @throws Error with a sentence where they are not the command's */
+const commands: Record<string, (args: string[]) => () => Promise<void>> = {
   serve(args) {
     const { values, positionals } = parse(args, common)
-    return positionals.length === 0 ? () => serve(values) : undefined
+    if (positionals.length > 0) throw new Error(`serve takes no ${positionals.join(' ')}.`)
+    return () => serve(values)
   },
   resolve(args) {
     const { values, positionals } = parse(args, {
@@ -46,7 +47,11 @@ const commands: Record<string, (args: string[]) => (() => Promise<number | void>
       json: { type: 'boolean' },
     })
     const [reference, range, ...more] = positionals
-    if (reference === undefined || range === undefined || more.length > 0) return undefined
+    if (reference === undefined || range === undefined || more.length > 0) {
+      throw new Error(
+        `resolve takes a repository and one range, in quotes where it has spaces: docker.io/library/node '>=22 <23'`,
+      )
+    }
     return () => resolve(reference, range, values)
   },
   lock(args) {
@@ -56,13 +61,15 @@ const commands: Record<string, (args: string[]) => (() => Promise<number | void>
       update: { type: 'string', multiple: true },
     })
     const [file, ...more] = positionals
-    if (file === undefined || more.length > 0 || (values.check && values.update)) return undefined
+    if (file === undefined || more.length > 0) throw new Error('lock takes one file, the list of what is wanted.')
+    if (values.check && values.update) throw new Error('--check writes nothing, so --update has nothing to do.')
     return () => lock(file, values)
   },
 }
 
 /** Settles with the exit code (docs/errors.md). */
 export async function runCommand(argv: string[]): Promise<number> {
+  process.stdout.on('error', endQuietly)
   if (argv.includes('--help') || argv.includes('-h')) return printed(usage)
   if (argv.includes('--version')) return printed(`${await ownVersion()}\n`)
   const run = chosen(argv)
@@ -71,22 +78,22 @@ export async function runCommand(argv: string[]): Promise<number> {
     return exitCodes.bad
   }
   try {
-    return (await run.command()) ?? 0
+    await run.command()
+    return 0
   } catch (error) {
-    process.stderr.write(`entrepot: ${sentenceOf(error)}\n`)
+    process.stderr.write(`entrepot: ${printable(sentenceOf(error))}\n`)
     return exitCodeOf(error)
   }
 }
 
-function chosen(argv: string[]): { command: () => Promise<number | void> } | { problem: string } {
+function chosen(argv: string[]): { command: () => Promise<void> } | { problem: string } {
   const [first = '', ...rest] = argv
   const isNamed = first !== '' && !first.startsWith('-')
   const name = isNamed ? first : 'serve'
   const read = Object.hasOwn(commands, name) ? commands[name] : undefined
   if (!read) return { problem: `unknown command: ${name}` }
   try {
-    const command = read(isNamed ? rest : argv)
-    return command ? { command } : { problem: `${name} does not take these arguments: ${rest.join(' ')}` }
+    return { command: read(isNamed ? rest : argv) }
   } catch (error) {
     return { problem: error instanceof Error ? error.message : String(error) }
   }
@@ -99,6 +106,12 @@ function parse<Options extends ParseArgsConfig['options']>(args: string[], optio
 async function ownVersion(): Promise<string> {
   const { default: manifest } = await import('../../package.json', { with: { type: 'json' } })
   return manifest.version
+}
+
+/** A reader that has seen enough (`| head`) is no fault; a full disk below a redirect is one of the disk. */
+function endQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') process.stderr.write(`entrepot: the output cannot be written: ${error.message}\n`)
+  process.exit(error.code === 'EPIPE' ? 0 : exitCodes.disk)
 }
 
 function printed(text: string): number {

@@ -16,8 +16,10 @@ export const exitCodes = {
   bad: 1,
   /** The data directory is held by another process. */
   held: 2,
-  /** The question was answered, with no: nothing matches, or the lock is behind. */
-  no: 3,
+  /** The lock file is behind its list. */
+  behind: 3,
+  /** No tag matches the range. */
+  unmatched: 4,
   /** It could not be found out. */
   unavailable: 69,
   /** Our own fault. */
@@ -31,6 +33,11 @@ export function exitCodeOf(error: unknown): number {
   if (hasCode(error, 'EACCES', 'EPERM')) return exitCodes.bad
   if (error instanceof StoreLockedError) return exitCodes.held
   return hasCode(error, 'ENOSPC', 'EDQUOT', 'EIO', 'EROFS') ? exitCodes.disk : exitCodes.fault
+}
+
+/** For terminals, which take control characters for commands; some of what we say comes from elsewhere. */
+export function printable(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Bidi_Control}]/gu, (character) => (character === '\n' ? character : '\ufffd'))
 }
 
 /** What the user can mend is said in a sentence; what may be our own fault comes with its stack. */

@@ -2,7 +2,7 @@
 import { loadConfig } from '../config/load.ts'
 import type { Flags } from '../config/settings.ts'
 import { type Asking, openAsking } from './asking.ts'
-import { CommandError, exitCodes } from './exit-code.ts'
+import { CommandError, exitCodes, printable } from './exit-code.ts'
 import { homeFolder } from './home.ts'
 import { type Locked, lockFileOf, readList, readLock, type Wanted, writeLock } from './lock-file.ts'
 import { readRepository, type RepositoryReference } from './repository-reference.ts'
@@ -17,7 +17,9 @@ export interface LockFlags extends Flags {
 export async function lock(file: string, flags: LockFlags): Promise<void> {
   const config = loadConfig({ flags, env: process.env, home: homeFolder() })
   const wanted = await readList(file)
-  const repositories = new Map([...wanted].map(([name, { repository }]) => [name, readRepository(repository, config)]))
+  const repositories = new Map(
+    [...wanted].map(([name, { repository }]) => [name, ofEntry(name, () => readRepository(repository, config))]),
+  )
   const lockFile = lockFileOf(file)
   const before = await readLock(lockFile)
   const moving = namesToMove(wanted, before, flags.update)
@@ -31,7 +33,7 @@ export async function lock(file: string, flags: LockFlags): Promise<void> {
   const changes = changelog(before, after)
   process.stdout.write(changes.map((line) => `${line}\n`).join(''))
   if (!flags.check) return writeLock(lockFile, file, after)
-  if (changes.length > 0) throw new CommandError(exitCodes.no, `${lockFile} is behind: run entrepot lock ${file}.`)
+  if (changes.length > 0) throw new CommandError(exitCodes.behind, `${lockFile} is behind: run entrepot lock ${file}.`)
 }
 
 /** @throws CommandError for a name that the list does not have */
@@ -88,10 +90,16 @@ interface LockOne {
 
 async function lockOne(asking: Asking, { name, entry, repository, old }: LockOne): Promise<Locked> {
   const { range, profile } = entry
-  const found = await askRange(asking, { repository, range, profile }).catch((error: unknown) => {
-    throw error instanceof CommandError ? new CommandError(error.exitCode, `${name}: ${error.message}`) : error
-  })
-  if (found.warning !== undefined) process.stderr.write(`entrepot: warning: ${name}: ${found.warning}\n`)
+  const found = await askRange(asking, { repository, range, profile }).catch((error: unknown) =>
+    ofEntry(name, () => {
+      throw error
+    }),
+  )
+  if (found.warning !== undefined) {
+    process.stderr.write(`entrepot: warning: ${name}: ${printable(found.warning)}\n`)
+    // What an outage prefers is for those who pull now. An entry that is good still does not move for it.
+    if (old && isSameQuestion(old, entry) && found.candidates.includes(old.tag)) return old
+  }
   const image = `${entry.repository}@${found.digest}`
   const isSame = old?.tag === found.tag && old.image === image
   const resolved = isSame ? old.resolved : new Date().toISOString().replace(/\.\d+Z$/, 'Z')
@@ -107,7 +115,19 @@ function changelog(before: Map<string, Locked>, after: Map<string, Locked>): str
     if (!old) return [`${name}: ${now.tag}`]
     if (old.tag !== now.tag) return [`${name}: ${old.tag} -> ${now.tag}`]
     if (old.image !== now.image) return [`${name}: ${now.tag} was built anew`]
-    const isSameQuestion = old.range === now.range && old.profile === now.profile
-    return isSameQuestion ? [] : [`${name}: ${now.tag}, now by ${now.range}`]
+    return isSameQuestion(old, now) ? [] : [`${name}: ${now.tag}, now by ${now.range}`]
   })
+}
+
+function isSameQuestion(one: Wanted, other: Wanted): boolean {
+  return one.repository === other.repository && one.range === other.range && one.profile === other.profile
+}
+
+/** Names the entry that an error is about. */
+function ofEntry<T>(name: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw error instanceof CommandError ? new CommandError(error.exitCode, `${name}: ${error.message}`) : error
+  }
 }

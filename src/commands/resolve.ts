@@ -2,6 +2,7 @@
 import { loadConfig } from '../config/load.ts'
 import type { Flags } from '../config/settings.ts'
 import { openAsking } from './asking.ts'
+import { printable } from './exit-code.ts'
 import { homeFolder } from './home.ts'
 import { readRepository } from './repository-reference.ts'
 import { askRange, type ResolvedRange } from './resolution.ts'
@@ -19,8 +20,10 @@ export async function resolve(reference: string, range: string, flags: ResolveFl
   const asking = await openAsking(config, flags)
   try {
     const found = await askRange(asking, { repository, range, profile: flags.profile, why: flags.why })
-    if (found.warning !== undefined) process.stderr.write(`entrepot: warning: ${found.warning}\n`)
-    process.stdout.write(flags.json ? `${found.json}\n` : `${found.tag} ${found.digest}\n${explained(found)}`)
+    if (found.warning !== undefined) process.stderr.write(`entrepot: warning: ${printable(found.warning)}\n`)
+    process.stdout.write(
+      flags.json ? `${found.json}\n` : printable(`${found.tag} ${found.digest}\n${explained(found)}`),
+    )
   } finally {
     await asking.close()
   }

@@ -28,6 +28,7 @@ export interface ListOptions extends AnswerOptions {
 export interface Lists {
   tags(repository: RepositoryKey): Promise<Listing<Tag> | undefined>
   knows(repository: RepositoryKey, tag: Tag): Promise<boolean | undefined>
+  lacks(repository: RepositoryKey, tag: Tag): Promise<boolean>
   firstComplete(repository: RepositoryKey, tags: Iterable<string>): Promise<Tag | undefined>
   referrers(repository: RepositoryKey, subject: Digest): Promise<Listing<Descriptor> | undefined>
 }
@@ -40,6 +41,7 @@ const keptWhole = 'the tags that are kept whole here (offline mode)'
 export function createLists(options: ListOptions): Lists {
   const { catalog, upstream, visible, now, callTime } = options
   const answerTags = createAnswer<Tag[]>(options)
+  const answerMissing = createAnswer<boolean>(options)
   const answerReferrers = createAnswer<Descriptor[]>(options)
   const tryKeeping = createTryKeeping(options.warn)
 
@@ -51,6 +53,25 @@ export function createLists(options: ListOptions): Lists {
       const list = await keptTags(repository)
       // Offline there is nobody left who could know more.
       return list ? list.tags.includes(tag) : options.offline ? false : undefined
+    },
+
+    // A list is believed about what it lacks no longer than a tag's answer is; then HEAD tells, which no registry counts as a pull.
+    async lacks(repository, tag) {
+      const told = await answerMissing({
+        key: `missing ${repository.origin} ${repository.name} ${tag}`,
+        freshFor: options.freshFor,
+        absentFor: options.freshFor,
+        unknown: 'MANIFEST_UNKNOWN',
+        kept: async () => {
+          const record = await keptTags(repository)
+          return { value: true, checkedAt: record?.checkedAt ?? 0, isComplete: always }
+        },
+        ask: async () => {
+          const found = await upstream.headManifest(repository.name, { tag }, { within: callTime })
+          return found && { value: false, changed: true }
+        },
+      })
+      return told?.value ?? true
     },
 
     async firstComplete(repository, tags) {

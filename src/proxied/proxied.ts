@@ -60,6 +60,7 @@ export function createProxied(options: ProxiedOptions): Proxied {
         blob: (digest, range) => blobs.open(repository, digest, range),
         tags: () => lists.tags(repository),
         knows: (tag) => lists.knows(repository, tag),
+        lacks: (tag) => lists.lacks(repository, tag),
         kept: (tag) => manifests.kept(repository, tag),
         firstComplete: (tags) => lists.firstComplete(repository, tags),
         referrers: (subject) => lists.referrers(repository, subject),

@@ -2,7 +2,7 @@
 import { type ErrorCode, OciError } from '../oci/errors.ts'
 import type { Resolution } from '../repository/resolve.ts'
 import { InvalidRangeError } from '../version/invalid-range.ts'
-import { nearest } from '../version/nearest.ts'
+import type { Loser } from '../version/explain.ts'
 import { type Profile, profiles } from '../version/profile.ts'
 
 /** An {@link InvalidRangeError} as RANGE_INVALID 400; every other error as it is. */
@@ -23,19 +23,24 @@ export function unknownProfile(text: string): OciError {
   return new OciError('RANGE_INVALID', sentence, { status: 400, facts: { profiles } })
 }
 
-/** RANGE_UNSATISFIED 404, with the nearest tags. */
-export function unsatisfied(name: string, { range, profile, listing }: Resolution): OciError {
-  const near = nearest(range, listing.items, profile)
+/** RANGE_UNSATISFIED 404, with the nearest tags, and why each lost where somebody asked for that. */
+export function unsatisfied(
+  name: string,
+  { range, profile, listing, nearest }: Resolution,
+  losers?: readonly Loser[],
+): OciError {
+  const near = nearest()
   const sentences = [
     `No tag of ${name} matches ${JSON.stringify(range)} by the rules of ${profile}${among(listing.among)}.`,
     ...(near.length > 0 ? [`The nearest: ${near.join(', ')}.`] : []),
   ]
-  return new OciError('RANGE_UNSATISFIED', sentences.join(' '), { facts: { range, profile, nearest: near } })
+  return new OciError('RANGE_UNSATISFIED', sentences.join(' '), { facts: { range, profile, nearest: near, losers } })
 }
 
 /** RANGE_UNSATISFIED 404: what matches is listed and does not exist. */
-export function gone(name: string, { range, profile, tag }: Resolution & { tag: string }): OciError {
-  const sentence = `The tags of ${name} that match ${JSON.stringify(range)} are listed and gone, ${tag} for one.`
+export function gone(name: string, { range, profile, tag, without = [] }: Resolution & { tag: string }): OciError {
+  const tried = [...without, tag].join(', ')
+  const sentence = `What of ${name} matches ${JSON.stringify(range)} best is listed and gone: ${tried}.`
   return new OciError('RANGE_UNSATISFIED', sentence, { facts: { range, profile, nearest: [] } })
 }
 

@@ -1,8 +1,9 @@
 /** GET and HEAD of `_entrepot/versions/resolve`: which tag a range means, which else would match, and why the others do not. */
+import { setImmediate } from 'node:timers/promises'
 import { OciError } from '../oci/errors.ts'
 import type { Listing } from '../repository/repository.ts'
 import type { Resolution } from '../repository/resolve.ts'
-import { explain } from '../version/explain.ts'
+import { explain, type Loser } from '../version/explain.ts'
 import { type Answer, jsonAnswer } from './answer.ts'
 import { freshnessHeaders } from './headers.ts'
 import { gone, noRange, rangeError, unsatisfied } from './range-errors.ts'
@@ -22,7 +23,8 @@ export async function versionsAnswer({ repository, rules, ranges }: Served, targ
   const { manifest, resolution } = found
   if (!resolution) throw new TypeError('a range was asked for and none decided')
   const { tag, range, profile, listing } = resolution
-  if (tag === undefined) throw unsatisfied(name, resolution)
+  const why = query.get('why') === 'true'
+  if (tag === undefined) throw unsatisfied(name, resolution, why ? await losersOf(resolution) : undefined)
   if (!manifest) throw gone(name, { ...resolution, tag })
   const body = {
     name,
@@ -31,17 +33,27 @@ export async function versionsAnswer({ repository, rules, ranges }: Served, targ
     tag,
     digest: manifest.digest,
     mediaType: manifest.mediaType,
-    candidates: resolution.candidates(),
+    candidates: resolution.candidates().slice(0, mostNamed),
     freshAt: freshAt(listing),
     warning: manifest.warning,
-    ...(query.get('why') === 'true' && { losers: losers(resolution, tag) }),
+    ...(why && { losers: await losersOf(resolution) }),
   }
   return jsonAnswer(200, 'application/json', JSON.stringify(body), freshnessHeaders(manifest))
 }
 
-/** A tag that is held is none, although another is better by now. */
-function losers({ range, profile, listing }: Resolution, given: string) {
-  return explain(range, listing.items, profile).filter(({ tag }) => tag !== given)
+/** More than any registry has; what a hostile one lists must not become answers of any size. */
+const mostNamed = 20_000
+
+let turn: Promise<unknown> = Promise.resolve()
+
+/** Explaining 15,000 tags takes milliseconds: one at a time, and other requests in between. */
+async function losersOf({ range, profile, listing, tag: given }: Resolution): Promise<Loser[]> {
+  const mine = turn.then(() => setImmediate())
+  turn = mine
+  await mine
+  // A tag that is held is no loser, although another is better by now.
+  const losers = explain(range, listing.items, profile).filter(({ tag }) => tag !== given)
+  return losers.slice(0, mostNamed)
 }
 
 /** When the origin last confirmed the list; `undefined` where it is not the origin's own. */

@@ -1,7 +1,7 @@
 /** Which manifest a reference means that may be a range: a tag of that name always wins. */
 import { OciError } from '../oci/errors.ts'
 import { parseTag, type Tag } from '../oci/name.ts'
-import { InvalidRangeError } from '../version/invalid-range.ts'
+import { InvalidRangeError, refuse } from '../version/invalid-range.ts'
 import { pick } from '../version/pick.ts'
 import { rangeOfTag } from '../version/tag-range.ts'
 import type { HoldOptions } from './held-answers.ts'
@@ -45,17 +45,25 @@ export function createRanges(options: RangesOptions = {}): Ranges {
   const resolver = createResolver(options)
 
   async function literalOrRange(repository: Repository, tag: Tag, asked: Asked): Promise<Found> {
+    const by = performance.now() + deadline
     const invalid = whyInvalid(asked)
-    const known = invalid ? undefined : await repository.knows(tag)
-    const literal = known === false ? undefined : await repository.manifest({ tag })
+    const isListed = invalid ? undefined : await repository.knows(tag)
+    if (isListed === false) return unlistedOrRange(repository, tag, asked, by)
+    const literal = await repository.manifest({ tag })
     if (literal) return { manifest: literal }
     if (invalid) throw invalid
-    const by = performance.now() + deadline
     const listing = await repository.tags()
-    if (!listing) return {}
-    // The list is newer than what was known.
-    const late = known === false && listing.items.includes(tag) ? await repository.manifest({ tag }) : undefined
-    return late ? { manifest: late } : firstThere(repository, listing, asked, by)
+    return listing ? firstThere(repository, listing, asked, by) : {}
+  }
+
+  /** No list that is kept has the tag: it may be newer, or one that its upstream never lists. */
+  async function unlistedOrRange(repository: Repository, tag: Tag, asked: Asked, by: number): Promise<Found> {
+    const lacking = repository.lacks(tag)
+    const [lacks, listing] = await Promise.all([orLate(by, lacking), repository.tags()])
+    const isThere = lacks === false || listing?.items.includes(tag) === true
+    const literal = isThere ? await repository.manifest({ tag }) : undefined
+    if (literal) return { manifest: literal }
+    return listing ? firstThere(repository, listing, asked, by) : {}
   }
 
   async function listed(repository: Repository, asked: Asked): Promise<Found | undefined> {
@@ -88,11 +96,18 @@ export function createRanges(options: RangesOptions = {}): Ranges {
   }
 }
 
+/** As long as a range may be for Masterminds/semver 3.5, in bytes; whatever is remembered of ranges is bounded by it. */
+const longestRange = 512
+
 /** A list that has a version makes every profile read the range; Helm reads none where nothing could match. */
 const anyVersion = ['1.0.0']
 
 /** @throws InvalidRangeError */
 export function checkRange({ range, profile }: Asked): void {
+  if (Buffer.byteLength(range) > longestRange)
+    refuse(range, longestRange, `The range is longer than ${longestRange} bytes`)
+  // Argo CD takes a tag that exists before it looks whether it is a range.
+  if (profile === 'argo' && parseTag(range) !== undefined) return
   pick(range, anyVersion, profile)
 }
 
@@ -138,12 +153,17 @@ export function readRange(text: string): string {
 
 /** The list may have taken all the patience that there is for an upstream in trouble, and the tag is kept whole. */
 async function keptBy(by: number, repository: Repository, tag: Tag): Promise<Manifest | undefined> {
+  const asked = repository.manifest({ tag })
+  const first = await orLate(by, asked)
+  return first === 'late' ? ((await repository.kept(tag)) ?? (await asked)) : first
+}
+
+/** @param by a time of `performance.now()` */
+async function orLate<T>(by: number, asked: Promise<T>): Promise<T | 'late'> {
   const { promise: late, resolve } = Promise.withResolvers<'late'>()
   const timer = setTimeout(() => resolve('late'), Math.max(0, by - performance.now()))
   try {
-    const asked = repository.manifest({ tag })
-    const first = await Promise.race([asked, late])
-    return first === 'late' ? ((await repository.kept(tag)) ?? (await asked)) : first
+    return await Promise.race([asked, late])
   } finally {
     clearTimeout(timer)
   }

@@ -48,6 +48,8 @@ export interface Repository {
   tags(): Promise<Listing<Tag> | undefined>
   /** Whether there is such a tag, as far as what is kept tells, however old it is; no call. `undefined`: nothing that is kept tells. */
   knows(tag: Tag): Promise<boolean | undefined>
+  /** Whether a tag that no kept list has is missing still; one call at most in the time that a tag's answer is fresh. */
+  lacks(tag: Tag): Promise<boolean>
   /** What a tag meant when it was last asked for, marked as stale; no call. */
   kept(tag: Tag): Promise<Manifest | undefined>
   /** The first of these tags that can be served whole from what is kept; no call. */

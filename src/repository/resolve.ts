@@ -18,6 +18,8 @@ export interface Resolution extends Asked {
   tag: Tag | undefined
   /** All tags that match, best first. */
   candidates: () => readonly string[]
+  /** Where none does: the nearest, best first. */
+  nearest: () => readonly string[]
   /** The tag was taken because it is kept whole while the upstream is in trouble. */
   isWhole: boolean
   /** The list that the answer is from; its warning says too where a tag that is kept whole was preferred. */
@@ -55,7 +57,13 @@ export function createResolver(options: HoldOptions = {}): Resolver {
   return {
     candidates,
     async resolve(repository, listing, asked) {
-      const found = { ...asked, candidates: () => candidates(listing, asked), listing, isWhole: false }
+      const found = {
+        ...asked,
+        candidates: () => candidates(listing, asked),
+        nearest: () => ranks.near(listing.items, asked.range, asked.profile),
+        listing,
+        isWhole: false,
+      }
       const best = bestOf(listing, asked)
       if (best === undefined) return { ...found, tag: undefined }
       const key = `${repository.key} ${asked.profile} ${asked.range}`
@@ -65,8 +73,8 @@ export function createResolver(options: HoldOptions = {}): Resolver {
       const whole = listing.cache === 'stale' ? await firstComplete(repository, first, found.candidates) : undefined
       const tag = whole ?? parseTag(first)
       if (tag !== undefined) held.give(key, tag)
-      if (whole === undefined || whole === first) return { ...found, tag, isWhole: whole !== undefined }
-      const warned = { ...listing, warning: preferring(whole, first, listing.warning) }
+      if (whole === undefined || whole === best) return { ...found, tag, isWhole: whole !== undefined }
+      const warned = { ...listing, warning: preferring(whole, best, listing.warning) }
       return { ...found, tag, isWhole: true, listing: warned }
     },
   }

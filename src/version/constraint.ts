@@ -26,7 +26,8 @@ export function parseConstraint(range: string, masterminds: Masterminds): Constr
     why: (version) => whyNone(groups, version),
     aim: {
       at: comparators.map(({ version }) => version),
-      isKin: (version) => version.prerelease === '' || comparators.some((comparator) => invites(comparator, version)),
+      kinship: (version) =>
+        Number(version.prerelease === '' || comparators.some((comparator) => invites(comparator, version))),
     },
   }
 }

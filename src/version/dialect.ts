@@ -28,8 +28,8 @@ export interface Constraint<Version> {
 export interface Aim<Version> {
   /** The versions that the range names. */
   readonly at: readonly Version[]
-  /** Whether a version is of the kind that the range asks for: a release where it names no prerelease, the same variant. */
-  isKin(version: Version): boolean
+  /** How near a version is in kind, the more the nearer: a release where the range names no prerelease, the same variant. */
+  kinship(version: Version): number
 }
 
 /** An answer without a comparison: the tag that is taken, if it is listed, and why any other lost. */

@@ -1,15 +1,7 @@
 import type { Constraint } from './dialect.ts'
 import { liesAbove, liesBelow, type Cut } from './image-cut.ts'
 import type { Term } from './image-term.ts'
-import {
-  isAlias,
-  isDate,
-  isLoneAlias,
-  isPrerelease,
-  prereleaseOf,
-  variantOf,
-  type ImageVersion,
-} from './image-version.ts'
+import { isAlias, isDate, isPrerelease, prereleaseOf, variantOf, type ImageVersion } from './image-version.ts'
 
 /** What stands between two `||`: all of it holds for a tag at once. */
 export interface Group {
@@ -24,12 +16,13 @@ export interface Group {
 
 export function constraintOf(groups: readonly Group[]): Constraint<ImageVersion> {
   const at = groups.flatMap(({ terms }) => terms.flatMap(({ from, to }) => [from, to].flatMap(placeOf)))
-  const isKin = (version: ImageVersion) => !isLoneAlias(version) && groups.some((group) => admits(group, version))
+  const kinship = (version: ImageVersion) =>
+    (groups.some((group) => admits(group, version)) ? 2 : 0) + (isAlias(version) ? 0 : 1)
   return {
     has: (version) =>
       groups.some((group) => admits(group, version) && group.terms.every((term) => fits(term, version))),
     why: (version) => whyNot(groups, version),
-    ...(at.length > 0 && { aim: { at, isKin } }),
+    ...(at.length > 0 && { aim: { at, kinship } }),
   }
 }
 

@@ -117,7 +117,7 @@ export function isAlias(version: ImageVersion): boolean {
 }
 
 /** `22`: it never wins over a longer tag. */
-export const isLoneAlias = (version: ImageVersion): boolean => version.second < 0 && isAlias(version)
+const isLoneAlias = (version: ImageVersion): boolean => version.second < 0 && isAlias(version)
 
 export const isDate = (version: ImageVersion): boolean => version.first >= firstDate
 

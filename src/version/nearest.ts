@@ -32,9 +32,9 @@ function nearestIn<Version>(
   if (candidates.length === 0) return []
   const { aim } = dialect.parse(range)
   if (aim === undefined) return candidates.slice(0, count).map(({ tag }) => tag)
-  const kin = candidates.filter(({ version }) => aim.isKin(version))
-  const others = candidates.filter(({ version }) => !aim.isKin(version))
-  const ordered = [...byDistance(kin, aim, dialect), ...byDistance(others, aim, dialect)]
+  const kinds = Map.groupBy(candidates, ({ version }) => aim.kinship(version))
+  const nearestKindFirst = [...kinds].toSorted(([one], [other]) => other - one)
+  const ordered = nearestKindFirst.flatMap(([, kind]) => byDistance(kind, aim, dialect))
   return ordered.slice(0, count).map(({ tag }) => tag)
 }
 

@@ -26,6 +26,17 @@ export async function entrepot(args: string[], home: string): Promise<Ended> {
   return { code: child.exitCode, stdout, stderr }
 }
 
+/** Reads the first bytes of its output and closes the pipe, as `| head -1` does. */
+export async function throughHead(args: string[], home: string): Promise<Ended> {
+  const env = { ...process.env, HOME: home, XDG_CONFIG_HOME: home, XDG_DATA_HOME: home, DOCKER_CONFIG: home }
+  const child = spawn(process.execPath, [main, ...args], { env, cwd: home, stdio: ['ignore', 'pipe', 'pipe'] })
+  const closed = once(child, 'close')
+  child.stdout.destroy()
+  const stderr = await text(child.stderr)
+  await closed
+  return { code: child.exitCode, stdout: '', stderr }
+}
+
 export interface Bench {
   upstream: ScriptedRegistry
   /** A folder of the user's, with `config.yaml` in it. */

@@ -1,7 +1,10 @@
+import { once } from 'node:events'
+import { chmod, mkdir } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { startDaemon } from '../support/daemon.ts'
-import { entrepot, pull, setUp } from './cli.ts'
+import { entrepot, pull, setUp, throughHead } from './cli.ts'
 
 async function nodeTags(config?: Record<string, unknown>) {
   const bench = await setUp(config)
@@ -73,11 +76,34 @@ describe('entrepot resolve', () => {
     expect((await resolve('up/node', '>=22.0.0-0', '--profile', 'helm')).stdout).toMatch(/^24\.0\.0-beta /)
   })
 
-  it('ends with 3 and the nearest tags where nothing matches', async () => {
+  it('ends with 4 and the nearest tags where nothing matches', async () => {
     const { resolve } = await nodeTags()
     const { code, stdout, stderr } = await resolve('up/node', '^30')
-    expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
+    expect({ code, stdout }).toEqual({ code: 4, stdout: '' })
     expect(stderr).toContain('23.1.0')
+  })
+
+  it('says with --why what each tag has against a range that nothing matches', async () => {
+    const { resolve } = await nodeTags()
+    const { code, stderr } = await resolve('up/node', '^30', '--why')
+    expect(code).toBe(4)
+    expect(stderr).toMatch(/\n {2}22\.9\.0-slim \S/)
+    expect(stderr).toMatch(/\n {2}latest \S/)
+  })
+
+  it('ends well where the reader of its output has seen enough', async () => {
+    const { home, flags } = await nodeTags()
+    const { code, stderr } = await throughHead(['resolve', 'up/node', '22.x', '--why', ...flags], home)
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  })
+
+  it('takes no range that is longer than a range may be', async () => {
+    const { resolve } = await nodeTags()
+    for (const length of [513, 5_000, 30_000]) {
+      const { code, stderr } = await resolve('up/node', `>=1${' '.repeat(length)}`)
+      expect(code).toBe(1)
+      expect(stderr).toContain('512 bytes')
+    }
   })
 
   it('ends with 1 and the position where the range is none', async () => {
@@ -104,7 +130,7 @@ describe('entrepot resolve', () => {
   ])('refuses %s with a sentence', async (name, range, words) => {
     const { resolve } = await nodeTags()
     const { code, stderr } = await resolve(name, range)
-    expect([1, 3]).toContain(code)
+    expect(code).toBe(1)
     expect(stderr).toContain(words)
   })
 
@@ -140,6 +166,26 @@ describe('entrepot resolve beside a daemon', () => {
     const { code, stderr } = await resolve('up/node', '22.x', '--offline')
     expect(code).toBe(1)
     expect(stderr).toContain('start that one with it')
+  })
+
+  it('is not fooled by a socket in a directory that others can write to', async () => {
+    const { resolve, home } = await nodeTags()
+    const data = join(home, 'data')
+    await mkdir(data)
+    await chmod(data, 0o777)
+    const fake = createServer((socket) => socket.destroy()).listen(join(data, 'entrepot.sock'))
+    await once(fake, 'listening')
+    onTestFinished(() => void fake.close())
+    const { code, stderr } = await resolve('up/node', '22.x')
+    expect(code).toBe(1)
+    expect(stderr).toContain('can be changed by other users')
+  })
+
+  it('waits for another command that has the directory', async () => {
+    const { resolve, digests } = await nodeTags()
+    const stdout = `22.9.0 ${digests.get('22.9.0')}\n`
+    const ended = await Promise.all([1, 2, 3].map(() => resolve('up/node', '22.x')))
+    expect(ended).toEqual(Array.from({ length: 3 }, () => ({ code: 0, stdout, stderr: '' })))
   })
 
   it('works without one, again and again, and after a daemon was killed', async () => {

@@ -76,6 +76,10 @@ export function createMemoryRepository(content: MemoryContent): MemoryRepository
       called('knows')
       return undefined
     },
+    async lacks() {
+      called('lacks')
+      return true
+    },
     async kept() {
       called('kept')
       return undefined

@@ -9,6 +9,7 @@ export const silentRepository: Repository = {
   blob: unexpected,
   tags: unexpected,
   knows: unexpected,
+  lacks: unexpected,
   kept: unexpected,
   firstComplete: unexpected,
   referrers: unexpected,
