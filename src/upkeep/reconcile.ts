@@ -43,7 +43,7 @@ export async function reconcile(options: ReconcileOptions, signal: AbortSignal):
   await sources.rewrite(() => sourcesOfFiles(catalog))
   // An end before this point leaves the next start to go on: nothing is swept until all has been looked at.
   if (!filesAreKnown && seen.unreadable === 0) await catalog.setFilesKnown(true)
-  if (seen.swept + seen.adopted + seen.unreadable > 0) log('reconciled files with the catalog', seen)
+  log('reconciled files with the catalog', seen)
 }
 
 async function adopt(

@@ -121,6 +121,7 @@ test(
     const last = await startEntrepot(options)
     for (const [path, digest] of latest) hits.set(path, digest)
     await expectServed(last, [...hits])
+    await last.logged(/reconciled files/)
     expect(await last.stop()).toMatchObject({ code: 0, stderr: '' })
     expect(await inspectKept(data)).toMatchObject({ orphans: [], damaged: [], unlinked: [] })
     console.log(

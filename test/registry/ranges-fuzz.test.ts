@@ -86,7 +86,8 @@ test('a text of the characters of ranges is answered, or is 400 and asks nobody'
       const { status, calls } = await ask(doors, target, 'get')
       statuses.add(status)
       expect([200, 400, 404]).toContain(status)
-      if (status === 400) expect(calls).toEqual([])
+      // Argo CD takes a tag that exists before it looks whether it is a range: only the list tells.
+      if (status === 400 && profile !== 'argo') expect(calls).toEqual([])
     }),
     runs,
   )
