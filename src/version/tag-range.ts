@@ -10,6 +10,8 @@ const operators: ReadonlyMap<string, string> = new Map([
   ['eq', '='],
 ])
 
+/** What an x-range has, and what an operator has. */
+const mayAsk = /x|[a-z]-/
 const digits = /^[0-9]+$/
 const suffix = /^[A-Za-z0-9.-]+$/
 
@@ -22,6 +24,8 @@ const suffix = /^[A-Za-z0-9.-]+$/
  * @param partials whether `1.2` or `v1`, alone, is a range too
  */
 export function rangeOfTag(reference: string, partials: boolean): string | undefined {
+  // Nearly all tags are none, and every request by tag comes by here.
+  if (!partials && !mayAsk.test(reference)) return undefined
   const groups = reference.split('__').map((group) => group.split('_').map(readTerm))
   let asks = false
   for (const term of groups.flat()) {
