@@ -2,18 +2,26 @@
 import { join } from 'node:path'
 import { type Catalog, createCatalog } from './catalog/catalog.ts'
 import type { WholeSpool } from './catalog/places.ts'
+import { isFromJournal } from './catalog/records.ts'
 import { createRoom, type Room } from './catalog/room.ts'
 import { createSourcesFile } from './catalog/sources.ts'
 import type { Config } from './config/load.ts'
+import { ConfigError } from './config/problem.ts'
 import type { UpstreamConfig } from './config/upstreams.ts'
+import { createHosted, type Hosted } from './hosted/hosted.ts'
 import type { Log } from './observe/log.ts'
+import { visibleLinks } from './proxied/links.ts'
 import { createProxied, type Proxied } from './proxied/proxied.ts'
-import { createRegistry } from './registry/registry.ts'
+import { type Access, openAccess } from './registry/access/open.ts'
+import { HtpasswdError } from './registry/access/users.ts'
+import { createRegistry, type RegistryOptions } from './registry/registry.ts'
 import { createOrigins } from './repository/origins.ts'
 import { createRangeRules } from './repository/range-rules.ts'
 import { createRanges } from './repository/ranges.ts'
 import { createFileStore } from './store/files.ts'
+import { openJournal } from './store/journal.ts'
 import { openLevel } from './store/level.ts'
+import { createSessionFiles } from './store/session-files.ts'
 import { createSpools, type Spools } from './store/spools.ts'
 import { createEviction } from './upkeep/eviction.ts'
 import { partialsFor, startUpkeep } from './upkeep/upkeep.ts'
@@ -37,7 +45,9 @@ export interface App {
 
 /** @param directory the data directory, held by this process */
 export async function createApp(config: Config, directory: string, log: Log): Promise<App> {
+  const access = await accessOf(config, log)
   const kept = await openKept(config, directory, log)
+  const hosted = await openHosted(config, kept, log)
   const docker = createDockerCredentials({ dockerConfig: config.dockerConfig, warn: (message) => log.warn(message) })
   const upstreams = config.upstreams.map((upstream) => connect(upstream, config, docker, log))
   const proxied = new Map<string, Proxied>()
@@ -52,12 +62,13 @@ export async function createApp(config: Config, directory: string, log: Log): Pr
       if (!found) throw new Error(`No upstream ${upstream.name} was made.`)
       return found.repository(name)
     },
+    openHosted: (name) => hosted.repository(name),
   })
   const rulesOf = createRangeRules(config)
-  const upkeep = startUpkeep({ ...kept, offline: config.offline, log })
+  const upkeep = startUpkeep({ ...kept, hosted, offline: config.offline, log })
   let draining = false
 
-  const registry = createRegistry({
+  const registry: RegistryOptions = {
     resolve: (path, ns) => {
       const found = origins.resolve(path, ns)
       return { ...found, rules: rulesOf(found.key) }
@@ -66,25 +77,39 @@ export async function createApp(config: Config, directory: string, log: Log): Pr
     names: config.names,
     log,
     ready: () => (draining ? 'The daemon is stopping.' : undefined),
-  })
+  }
   return {
-    public: registry,
-    operator: registry,
+    public: createRegistry({ ...registry, ...(access ? { gate: access.gate } : {}) }),
+    operator: createRegistry(registry),
     drain() {
       draining = true
     },
     async close() {
-      await Promise.all([...proxied.values()].map((one) => one.close()))
+      await Promise.all([hosted, ...proxied.values()].map((one) => one.close()))
       await upkeep.stop()
       await Promise.all(upstreams.map(({ upstream }) => upstream.close()))
+      await access?.close()
       await kept.catalog.close()
     },
   }
 }
 
+/** @throws ConfigError where the users' file cannot be used */
+async function accessOf({ access }: Config, log: Log): Promise<Access | undefined> {
+  if (!access) return undefined
+  try {
+    return await openAccess({ ...access, warn: (message, fields) => log.warn(message, fields) })
+  } catch (error) {
+    throw error instanceof HtpasswdError ? new ConfigError(error.sentences) : error
+  }
+}
+
 /** Everything on disk, with its room counted. */
 async function openKept(config: Config, directory: string, log: Log) {
-  const onCorrupt = (key: string) => log.warn('a record of the catalog is corrupt and counts as absent', { key })
+  const onCorrupt = (key: string) => {
+    log.warn('a record of the catalog is corrupt and counts as absent', { key })
+    if (isFromJournal(key)) void catalog.doubt().catch(() => {})
+  }
   const onWriteError = (error: unknown) => log.error('the catalog could not be written and is opened again', { error })
   const { store, state, dropped } = await openLevel(join(directory, 'catalog'), { onCorrupt, onWriteError })
   if (state === 'set-aside') log.error('the catalog could not be opened; it was set aside, and files are re-hashed')
@@ -99,10 +124,34 @@ async function openKept(config: Config, directory: string, log: Log) {
   })
   const count = (bytes: number) => room.count(bytes)
   const spool = (bytes: Uint8Array) => spoolWhole(spools, bytes)
-  const catalog: Catalog = createCatalog({ store, files, sources, count, spool, warn: warnTo(log) })
+  const journal = await openJournal(join(directory, 'journal'))
+  const catalog: Catalog = createCatalog({ store, files, sources, journal, count, spool, warn: warnTo(log) })
+  const catalogIsNew = state !== 'opened' || dropped > 0
+  await restoreCatalog(catalog, catalogIsNew, log)
   const evict = createEviction({ catalog, allowed: !config.offline, log: (message, facts) => log.info(message, facts) })
   await countKept(catalog, spools, room)
-  return { catalog, files, sources, spools, room, catalogIsNew: state !== 'opened' || dropped > 0 }
+  const sessions = createSessionFiles(join(directory, 'spool'))
+  return { catalog, files, sources, spools, sessions, room, catalogIsNew }
+}
+
+/** What cannot be fetched again is there before anybody can ask for it. */
+async function restoreCatalog(catalog: Catalog, isDoubtful: boolean, log: Log): Promise<void> {
+  const { how, entries, damaged } = await catalog.restore(isDoubtful)
+  if (how === 'rebuilt') log.warn('hosted repositories were rebuilt from the journal', { entries })
+  if (how === 'rewritten') log.error('the journal was lost; it is written anew from the catalog')
+  if (damaged > 0) log.error('lines of the journal are damaged; what they said may be lost', { lines: damaged })
+}
+
+/** What the credentials of an upstream opened can be mounted by those only who may read it there. */
+function openHosted(config: Config, kept: Awaited<ReturnType<typeof openKept>>, log: Log): Promise<Hosted> {
+  const visible = new Map(config.upstreams.map(({ name, shared }) => [name, visibleLinks({ ...config, shared })]))
+  return createHosted({
+    ...kept,
+    maxSize: config.maxSize,
+    immutableTags: config.immutableTags,
+    isVisible: (link) => visible.get(link.repository.origin)?.(link) ?? true,
+    warn: warnTo(log),
+  })
 }
 
 /** What nobody is fetching any more goes first, then closures. */

@@ -1,6 +1,7 @@
 /** What upstreams answered about names: tags, lists of tags, referrers; and the pins that hold closures. */
 import { type Digest, parseDigest } from '../oci/digest.ts'
 import { parseTag, type Tag } from '../oci/name.ts'
+import type { Commits } from './commits.ts'
 import type { RecordStore } from './record-store.ts'
 import {
   decode,
@@ -17,6 +18,8 @@ export interface Answers {
   tag(repository: RepositoryKey, tag: Tag): Promise<TagRecord | undefined>
   tagRecords(repository: RepositoryKey): Promise<Map<Tag, TagRecord>>
   setTag(repository: RepositoryKey, tag: Tag, record: TagRecord): Promise<void>
+  /** Takes the tag of a hosted repository away, as the journal keeps it. */
+  deleteTag(repository: RepositoryKey, tag: Tag): Promise<void>
   tags(repository: RepositoryKey): Promise<TagsRecord | undefined>
   setTags(repository: RepositoryKey, record: TagsRecord): Promise<void>
   referrers(repository: RepositoryKey, subject: Digest): Promise<ReferrersRecord | undefined>
@@ -26,7 +29,7 @@ export interface Answers {
   pins(): Promise<Set<Digest>>
 }
 
-export function createAnswers(records: RecordStore): Answers {
+export function createAnswers(records: RecordStore, commits: Commits): Answers {
   return {
     tag: (repository, tag) => records.read<TagRecord>(keys.tag(repository, tag)),
     async tagRecords(repository) {
@@ -38,6 +41,8 @@ export function createAnswers(records: RecordStore): Answers {
       return found
     },
     setTag: (repository, tag, record) => records.write([{ put: keys.tag(repository, tag), value: encode(record) }]),
+    deleteTag: (repository, tag) =>
+      commits.write([{ delete: keys.tag(repository, tag) }], [{ untag: tag, repository }]),
     tags: (repository) => records.read<TagsRecord>(keys.list(repository)),
     setTags: (repository, record) => records.write([{ put: keys.list(repository), value: encode(record) }]),
     referrers: (repository, subject) => records.read<ReferrersRecord>(keys.referrers(repository, subject)),

@@ -5,29 +5,34 @@
 import { unlink } from 'node:fs/promises'
 import { failpoint } from '../observe/failpoint.ts'
 import type { ByteSource } from '../oci/byte-source.ts'
-import { type Digest, parseDigest } from '../oci/digest.ts'
+import type { Descriptor } from '../oci/descriptor.ts'
+import type { Digest } from '../oci/digest.ts'
 import type { Tag } from '../oci/name.ts'
 import type { BlobStore } from '../store/blob-store.ts'
+import { type Change, changeOperations } from './changes.ts'
+import type { Commits } from './commits.ts'
 import { createHolds } from './holds.ts'
-import { isLinked, linkOperations, sourcesOf, union, unlinkOperations } from './links.ts'
+import { holdersOf, isIrreplaceable, linkOperations, sourcesOf, union } from './links.ts'
 import { createLock } from './lock.ts'
 import { createManifestReader, type KeptManifest } from './manifest-reader.ts'
 import { type Bytes, createPlaces, placeOf, sizeOf, type WholeSpool } from './places.ts'
 import type { RecordStore } from './record-store.ts'
 import {
   type BlobRecord,
-  decode,
+  cannotBeFetched,
   type EdgesRecord,
   encode,
   keys,
   type Kind,
-  lastPart,
   type Link,
   type RepositoryKey,
   type Source,
   type TagRecord,
 } from './records.ts'
+import { type Referring, referringOperations, referringTo } from './referring.ts'
+import { createRemoval, type Removal } from './removal.ts'
 import type { Reservation } from './room.ts'
+import { byDigest, linksBelow } from './scans.ts'
 import type { SourcesFile } from './sources.ts'
 import type { Uses } from './uses.ts'
 
@@ -36,14 +41,15 @@ export interface Keeping {
   bytes: Bytes
   /** One link a repository that the bytes are proved for. */
   links: Link[]
-  /** For a manifest: what it reaches, and the tag that it was asked for by. */
+  /** For a manifest: what it reaches, the tags that mean it, and what it refers to in a hosted repository. */
   edges?: EdgesRecord
-  tag?: { tag: Tag; record: TagRecord }
+  tags?: readonly { tag: Tag; record: TagRecord }[]
+  referring?: Referring
   /** Room for the bytes, which ends as they are kept; where keeping fails it stays the caller's. */
   reservation?: Reservation
 }
 
-export interface Content {
+export interface Content extends Omit<Removal, 'lose'> {
   link(repository: RepositoryKey, kind: Kind, digest: Digest): Promise<Link | undefined>
   blob(digest: Digest): Promise<BlobRecord | undefined>
   edges(digest: Digest): Promise<EdgesRecord | undefined>
@@ -57,13 +63,9 @@ export interface Content {
   setVerified(digest: Digest, at: number): Promise<void>
   /** A file that outlived its record gets one again, without a link. */
   adoptFile(digest: Digest, record: BlobRecord): Promise<void>
-  /** Drops record, links and bytes; an open reader keeps its own. Settles with the bytes that were freed. */
-  forget(digest: Digest): Promise<number>
-  /** Forgets bytes that turned out to be damaged, unless others have taken their place since `record` was read. */
-  forgetDamaged(digest: Digest, record: BlobRecord): Promise<void>
-  /** Forgets what no link names. */
-  forgetUnlinked(digest: Digest): Promise<void>
-  /** Deletes a file that no record speaks of. */
+  /** Whether nobody else has it, as far as links tell. */
+  isIrreplaceable(digest: Digest): Promise<boolean>
+  /** Deletes a file that no record speaks of, or sets it aside where nobody else has it. */
   sweepFile(digest: Digest): Promise<void>
   /** Whether somebody reads it now. */
   isHeld(digest: Digest): boolean
@@ -71,10 +73,18 @@ export interface Content {
   blobs(): AsyncIterable<[Digest, BlobRecord]>
   allEdges(): AsyncIterable<[Digest, EdgesRecord]>
   links(): AsyncIterable<Link>
+  linksOf(origin: string): AsyncIterable<Link>
+  /** The links of one repository; without a kind, its manifests' after its blobs'. */
+  linksIn(repository: RepositoryKey, kind?: Kind): AsyncIterable<Link>
+  /** The repositories that have the digest as content of this kind. */
+  holders(digest: Digest, kind: Kind): Promise<RepositoryKey[]>
+  /** What refers to a subject in a hosted repository. */
+  referringTo(repository: RepositoryKey, subject: Digest): Promise<Descriptor[]>
 }
 
 export interface ContentOptions {
   records: RecordStore
+  commits: Commits
   files: BlobStore
   sources: SourcesFile
   uses: Uses
@@ -88,7 +98,7 @@ export interface ContentOptions {
 }
 
 export function createContent(options: ContentOptions): Content {
-  const { records, sources, uses, count, warn = () => {}, now = Date.now } = options
+  const { records, commits, sources, uses, count, warn = () => {}, now = Date.now } = options
   const locked = createLock()
   const holds = createHolds()
   const places = createPlaces(options)
@@ -98,8 +108,15 @@ export function createContent(options: ContentOptions): Content {
     open,
     async onDamage(digest, error) {
       warn(`the kept manifest ${digest} is damaged; it is dropped`, error)
-      await forget(digest)
+      const record = await blob(digest)
+      if (record) await removal.forgetDamaged(digest, record)
     },
+  })
+  const removal = createRemoval({
+    ...options,
+    places,
+    locked,
+    changed: (repository, digest) => manifests.changed(repository, digest),
   })
 
   const blob = (digest: Digest) => records.read<BlobRecord>(keys.blob(digest))
@@ -113,48 +130,37 @@ export function createContent(options: ContentOptions): Content {
       const still = await blob(digest)
       if (!still) return false
       if (await places.isThere(digest, still)) return true
-      await drop(digest, still)
+      await removal.lose(digest, still)
       return false
     })
     return isBack ? open(digest) : undefined
   }
 
-  // The record first, the file after it: a crash in between leaves a file without a record, which the next start sweeps.
-  async function drop(digest: Digest, record: BlobRecord): Promise<void> {
-    const { operations, repositories } = await unlinkOperations(records, digest)
-    for (const key of [keys.blob, keys.inline, keys.edges, keys.used]) operations.push({ delete: key(digest) })
-    uses.forget(digest)
-    try {
-      await records.write(operations)
-    } finally {
-      for (const repository of repositories) manifests.changed(repository, digest)
-    }
-    failpoint('content.dropped')
-    count(-record.size)
-    await places.remove(digest, record.place)
-  }
-
-  async function keep({ digest, bytes, links, edges, tag, reservation }: Keeping): Promise<void> {
+  async function keep(keeping: Keeping): Promise<void> {
+    const { digest, bytes, links, edges, reservation } = keeping
     const before = await blob(digest)
-    const kept = before && (await places.isThere(digest, before)) ? before : undefined
-    if (kept && 'spool' in bytes) await unlink(bytes.spool)
-    const operations = kept ? [] : await places.put(digest, bytes)
     const size = sizeOf(bytes)
+    const place = placeOf(size, links)
+    const kept = before && isAsGood(before.place, place) && (await places.isThere(digest, before)) ? before : undefined
+    if (kept && 'spool' in bytes) await unlink(bytes.spool)
+    const operations = kept ? [] : await places.put(digest, bytes, place)
+    if (before?.place === 'inline' && place === 'file') operations.push({ delete: keys.inline(digest) })
     const record: BlobRecord = {
       size,
-      place: kept?.place ?? placeOf(size),
+      place: kept?.place ?? place,
       verifiedAt: kept?.verifiedAt ?? now(),
       keptAt: kept?.keptAt ?? now(),
       sources: union(before?.sources ?? [], sourcesOf(links)),
     }
-    operations.push({ put: keys.blob(digest), value: encode(record) }, ...links.flatMap(linkOperations))
+    const changes = changesIn(keeping)
+    operations.push({ put: keys.blob(digest), value: encode(record) }, ...changes.flatMap(changeOperations))
     if (edges) operations.push({ put: keys.edges(digest), value: encode(edges) })
-    for (const { repository } of tag ? links : []) {
-      if (tag) operations.push({ put: keys.tag(repository, tag.tag), value: encode(tag.record) })
+    for (const { repository } of keeping.referring ? links : []) {
+      if (keeping.referring) operations.push(...referringOperations(repository, keeping.referring))
     }
     failpoint('content.placed')
     try {
-      await records.write(operations)
+      await commits.write(operations, links.some(cannotBeFetched) ? changes : [])
     } catch (error) {
       // What has no record is not kept: its bytes would only take up room, uncounted.
       if (!kept) await places.remove(digest, record.place)
@@ -178,48 +184,43 @@ export function createContent(options: ContentOptions): Content {
     }
   }
 
-  const forget = (digest: Digest) =>
-    locked(digest, async () => {
-      const record = await blob(digest)
-      if (!record) return 0
-      await drop(digest, record)
-      return record.size
-    })
+  async function addLink(link: Link): Promise<boolean> {
+    const record = await blob(link.digest)
+    if (!record) return false
+    const operations = linkOperations(link)
+    const mustMove = cannotBeFetched(link) && record.place === 'inline'
+    if (mustMove) {
+      if (!(await places.moveToFile(link.digest))) return false
+      const moved: BlobRecord = { ...record, place: 'file' }
+      operations.push({ put: keys.blob(link.digest), value: encode(moved) }, { delete: keys.inline(link.digest) })
+    }
+    try {
+      await commits.write(operations, cannotBeFetched(link) ? [{ link, size: record.size }] : [])
+    } finally {
+      manifests.changed(link.repository, link.digest)
+    }
+    if (cannotBeFetched(link)) uses.touch(link.digest)
+    return true
+  }
 
   return {
+    ...removal,
     link: (repository, kind, digest) => records.read<Link>(keys.link(repository, kind, digest)),
     blob,
     edges: (digest) => records.read<EdgesRecord>(keys.edges(digest)),
     manifest: (repository, digest) => manifests.read(repository, digest),
     open,
-    forget,
-    forgetDamaged: (digest, record) =>
-      locked(digest, async () => {
-        const still = await blob(digest)
-        if (still && still.keptAt === record.keptAt) await drop(digest, still)
-      }),
-    forgetUnlinked: (digest) =>
-      locked(digest, async () => {
-        const record = (await isLinked(records, digest)) ? undefined : await blob(digest)
-        if (record) await drop(digest, record)
-      }),
+    isIrreplaceable: (digest) => isIrreplaceable(records, digest),
     isHeld: (digest) => holds.isHeld(digest),
     blobs: () => byDigest<BlobRecord>(records.scan(keys.blobs())),
     allEdges: () => byDigest<EdgesRecord>(records.scan(keys.allEdges())),
-    async *links() {
-      for await (const [, value] of records.scan(keys.links())) yield decode<Link>(value)
-    },
+    links: () => linksBelow(records, keys.links()),
+    linksOf: (origin) => linksBelow(records, `${keys.links()}${origin} `),
+    linksIn: (repository, kind) => linksBelow(records, keys.linksIn(repository, kind)),
+    holders: (digest, kind) => holdersOf(records, digest, kind),
+    referringTo: (repository, subject) => referringTo(records, repository, subject),
     keep: (keeping) => locked(keeping.digest, () => keep(keeping)),
-    addLink: (link) =>
-      locked(link.digest, async () => {
-        if (!(await blob(link.digest))) return false
-        try {
-          await records.write(linkOperations(link))
-        } finally {
-          manifests.changed(link.repository, link.digest)
-        }
-        return true
-      }),
+    addLink: (link) => locked(link.digest, () => addLink(link)),
     setVerified: (digest, at) =>
       locked(digest, async () => {
         const record = await blob(digest)
@@ -233,14 +234,22 @@ export function createContent(options: ContentOptions): Content {
       }),
     sweepFile: (digest) =>
       locked(digest, async () => {
-        if (!(await blob(digest))) await places.remove(digest, 'file')
+        if (await blob(digest)) return
+        if (await isIrreplaceable(records, digest)) await places.setAside(digest, 'file')
+        else await places.remove(digest, 'file')
       }),
   }
 }
 
-async function* byDigest<T>(pairs: AsyncIterable<[string, Uint8Array]>): AsyncGenerator<[Digest, T]> {
-  for await (const [key, value] of pairs) {
-    const digest = parseDigest(lastPart(key))
-    if (digest) yield [digest, decode<T>(value)]
-  }
+function changesIn({ links, bytes, tags = [] }: Keeping): Change[] {
+  const size = sizeOf(bytes)
+  return links.flatMap((link): Change[] => [
+    { link, size },
+    ...tags.map((tag): Change => ({ ...tag, repository: link.repository })),
+  ])
+}
+
+/** A file is never worse: it outlives the catalog. */
+function isAsGood(there: BlobRecord['place'], wanted: BlobRecord['place']): boolean {
+  return there === 'file' || wanted === 'inline'
 }

@@ -6,7 +6,7 @@ import type { BlobStore } from '../store/blob-store.ts'
 import { hasCode } from '../store/errors.ts'
 import type { Operation } from '../store/key-value.ts'
 import type { RecordStore } from './record-store.ts'
-import { type BlobRecord, keys } from './records.ts'
+import { type BlobRecord, cannotBeFetched, keys, type Proof } from './records.ts'
 
 /** Larger content is a file (measured: docs/decisions/0001-bytes-outside-leveldb.md). */
 const inlineLimit = 16 * 1024
@@ -24,9 +24,13 @@ export interface Places {
   /** `undefined` where the bytes have gone from under their record. @throws where the disk does not say */
   open(digest: Digest, record: BlobRecord): Promise<ByteSource | undefined>
   isThere(digest: Digest, record: BlobRecord): Promise<boolean>
-  /** Makes a durable file of what is larger than 16 KiB; settles with what the batch of their record must write for the rest. */
-  put(digest: Digest, bytes: Bytes): Promise<Operation[]>
+  /** Makes a durable file, or settles with what the batch of their record must write. */
+  put(digest: Digest, bytes: Bytes, place: BlobRecord['place']): Promise<Operation[]>
+  /** Makes a file of what is inline, as {@link put} does. False where the bytes have gone. */
+  moveToFile(digest: Digest): Promise<boolean>
   remove(digest: Digest, place: BlobRecord['place']): Promise<void>
+  /** Keeps what is damaged out of the way. */
+  setAside(digest: Digest, place: BlobRecord['place']): Promise<void>
 }
 
 export interface PlaceOptions {
@@ -54,6 +58,15 @@ export function createPlaces({ records, files, spool }: PlaceOptions): Places {
     await files.adopt(path, { digest, size })
   }
 
+  async function putBytes(digest: Digest, bytes: Uint8Array): Promise<void> {
+    const written = await spool(bytes)
+    try {
+      await putFile(digest, written.path, bytes.length)
+    } finally {
+      await written.close()
+    }
+  }
+
   return {
     open,
     async isThere(digest, record) {
@@ -61,22 +74,25 @@ export function createPlaces({ records, files, spool }: PlaceOptions): Places {
       await source?.close()
       return source !== undefined
     },
-    async put(digest, bytes) {
-      const size = sizeOf(bytes)
-      if ('spool' in bytes) {
-        if (size > inlineLimit) return putFile(digest, bytes.spool, size).then(() => [])
-        const value = await readFile(bytes.spool)
-        await unlink(bytes.spool)
-        return [{ put: keys.inline(digest), value }]
-      }
-      if (size <= inlineLimit) return [{ put: keys.inline(digest), value: bytes.bytes }]
-      const written = await spool(bytes.bytes)
-      try {
-        await putFile(digest, written.path, size)
-      } finally {
-        await written.close()
+    async put(digest, bytes, place) {
+      const isFile = place === 'file'
+      if ('bytes' in bytes) {
+        if (!isFile) return [{ put: keys.inline(digest), value: bytes.bytes }]
+        await putBytes(digest, bytes.bytes)
+      } else {
+        if (!isFile) return [{ put: keys.inline(digest), value: await takeSpool(bytes.spool) }]
+        await putFile(digest, bytes.spool, bytes.size)
       }
       return []
+    },
+    async moveToFile(digest) {
+      const bytes = await records.bytes(keys.inline(digest))
+      if (!bytes || digestOf(bytes, algorithmOf(digest)) !== digest) return false
+      await putBytes(digest, bytes)
+      return true
+    },
+    async setAside(digest, place) {
+      if (place === 'file') await files.setAside(digest)
     },
     async remove(digest, place) {
       if (place === 'file') await files.delete(digest)
@@ -88,8 +104,15 @@ export function sizeOf(bytes: Bytes): number {
   return 'bytes' in bytes ? bytes.bytes.length : bytes.size
 }
 
-export function placeOf(size: number): BlobRecord['place'] {
-  return size > inlineLimit ? 'file' : 'inline'
+/** What cannot be fetched again is never in LevelDB alone. */
+export function placeOf(size: number, links: readonly { proof: Proof }[]): BlobRecord['place'] {
+  return size > inlineLimit || links.some(cannotBeFetched) ? 'file' : 'inline'
+}
+
+async function takeSpool(path: string): Promise<Uint8Array> {
+  const bytes = await readFile(path)
+  await unlink(path)
+  return bytes
 }
 
 /** A file that the disk cannot give any more is as good as gone: it is fetched again. */

@@ -31,6 +31,14 @@ export interface Link {
   at: number
 }
 
+/** The origin of repositories whose truth is here. */
+export const hostedOrigin = 'hosted'
+
+/** Whether nobody but us has the content, as far as the link tells. */
+export function cannotBeFetched({ proof }: { proof: Proof }): boolean {
+  return proof !== 'fetched'
+}
+
 export interface BlobRecord {
   size: number
   place: 'inline' | 'file'
@@ -84,6 +92,8 @@ export const keys = {
   link: (repository: RepositoryKey, kind: Kind, digest: Digest) =>
     `link ${repository.origin} ${repository.name} ${kind} ${digest}`,
   links: () => 'link ',
+  linksIn: (repository: RepositoryKey, kind?: Kind) =>
+    `link ${repository.origin} ${repository.name} ${kind === undefined ? '' : `${kind} `}`,
   linkOf: (digest: Digest, repository: RepositoryKey, kind: Kind) =>
     `link-of ${digest} ${repository.origin} ${repository.name} ${kind}`,
   linksOf: (digest: Digest) => `link-of ${digest} `,
@@ -94,11 +104,27 @@ export const keys = {
   list: (repository: RepositoryKey) => `tags ${repository.origin} ${repository.name}`,
   referrers: (repository: RepositoryKey, subject: Digest) =>
     `referrers ${repository.origin} ${repository.name} ${subject}`,
+  /** What refers to a subject in a hosted repository. */
+  referring: (repository: RepositoryKey, subject: Digest, digest: Digest) =>
+    `referring ${repository.origin} ${repository.name} ${subject} ${digest}`,
+  referringTo: (repository: RepositoryKey, subject: Digest) =>
+    `referring ${repository.origin} ${repository.name} ${subject} `,
+  allReferring: () => 'referring ',
+  refersTo: (repository: RepositoryKey, digest: Digest) =>
+    `refers-to ${repository.origin} ${repository.name} ${digest}`,
+  allRefersTo: () => 'refers-to ',
   used: (digest: Digest) => `used ${digest}`,
   allUsed: () => 'used ',
   pin: (repository: RepositoryKey, reference: string) => `pin ${repository.origin} ${repository.name} ${reference}`,
   pins: () => 'pin ',
   filesKnown: () => 'files-known',
+  journal: () => 'journal',
+  doubt: () => 'doubt',
+}
+
+/** Whether a record can be made again from the journal, as far as its key tells. */
+export function isFromJournal(key: string): boolean {
+  return key.includes(` ${hostedOrigin} `) || /^(?:blob|edges) /.test(key)
 }
 
 /** The last part of a key: a digest, a tag or a kind. */

@@ -53,6 +53,8 @@ export function createRoom(options: RoomOptions): Room {
   let futileAt = Number.NEGATIVE_INFINITY
 
   async function take(bytes: number): Promise<boolean> {
+    // What is on disk already needs no more of it.
+    if (bytes <= 0) return true
     if (bytes > maxSize) return false
     const missing = takeNow(bytes, await spare())
     if (missing === 0) return true

@@ -7,6 +7,8 @@ export interface Uses {
   touch(digest: Digest): void
   /** What is kept no more is used no more: no later flush writes it. */
   forget(digest: Digest): void
+  /** ms since the epoch; 0 where it was never used. */
+  last(digest: Digest): Promise<number>
   /** Last use of everything that was ever used, ms since the epoch. */
   all(): Promise<Map<string, number>>
   /** Makes the uses durable. @throws when they could not be; the next flush tries again */
@@ -34,6 +36,10 @@ export function createUses(store: KeyValue, now: () => number, every = 30_000): 
     },
     forget(digest) {
       recent.delete(digest)
+    },
+    async last(digest) {
+      const value = recent.get(digest) ?? (await store.get(keys.used(digest)))
+      return typeof value === 'object' ? decode<number>(value) : (value ?? 0)
     },
     async all() {
       const uses = new Map<string, number>()

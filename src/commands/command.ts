@@ -2,6 +2,7 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import { exitCodeOf, exitCodes, printable, sentenceOf } from './exit-code.ts'
 import { lock } from './lock.ts'
+import { passwd } from './passwd.ts'
 import { resolve } from './resolve.ts'
 import { serve } from './serve.ts'
 
@@ -15,6 +16,7 @@ const usage = `entrepot: a caching proxy and mirror for OCI registries
   entrepot lock FILE           write what each range of FILE means into its lock file (docs/version-ranges.md)
     --check                    write nothing; exit with 3 where the lock is behind
     --update NAME              move this one, leave the others (may be repeated)
+  entrepot passwd USER         a line for the file of the users; the password from the terminal, or from stdin
   entrepot --help | --version
 
   --config FILE       the configuration (default: $XDG_CONFIG_HOME/entrepot/config.yaml, where there is one)
@@ -64,6 +66,13 @@ const commands: Record<string, (args: string[]) => () => Promise<void>> = {
     if (file === undefined || more.length > 0) throw new Error('lock takes one file, the list of what is wanted.')
     if (values.check && values.update) throw new Error('--check writes nothing, so --update has nothing to do.')
     return () => lock(file, values)
+  },
+  passwd(args) {
+    const { positionals } = parse(args, { help: common.help, version: common.version })
+    const [user, ...more] = positionals
+    if (user === undefined || more.length > 0)
+      throw new Error('passwd takes one name; the password comes from the terminal or stdin.')
+    return () => passwd(user)
   },
 }
 

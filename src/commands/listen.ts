@@ -1,11 +1,35 @@
-/** Where the daemon can be reached: taking the address, and saying which it is. */
+/** Where the daemon can be reached, and by whom: making its server, taking the address, and saying which it is. */
 import { once } from 'node:events'
 import { unlink } from 'node:fs/promises'
-import type { Server } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { connect } from 'node:net'
 import type { Config } from '../config/load.ts'
+import { isLoopback } from '../config/values.ts'
+import type { Log } from '../observe/log.ts'
+import { serverOptions } from '../registry/limits.ts'
 import { hasCode } from '../store/errors.ts'
+import { keepCertificate, tlsOptions } from './certificate.ts'
 import { CommandError, exitCodes } from './exit-code.ts'
+
+/** The certificate is looked after as long as the server is there. */
+export function serverFor({ tls }: Config, listener: RequestListener, log: Log): Server {
+  if (!tls) return createServer(serverOptions, listener)
+  const server = createTlsServer({ ...serverOptions, ...tlsOptions(tls) }, listener)
+  server.once('close', keepCertificate(server, tls, log))
+  return server
+}
+
+/** What an operator should not find out from somebody else. */
+export function sayWhoMay({ listen: at, access, tls, allowAnonymousLan }: Config, log: Log): void {
+  if ('path' in at || isLoopback(at.host)) return
+  if (allowAnonymousLan)
+    log.warn(
+      'everybody who can connect may pull, push and delete (allowAnonymousLan: true); credentials are used only for upstreams that are marked shared',
+    )
+  else if (access && !tls)
+    log.warn('passwords travel without encryption: say under tls which certificate to use, or let a proxy do it')
+}
 
 /** @throws CommandError where the address cannot be listened on */
 export async function listen(server: Server, config: Config): Promise<void> {
@@ -19,12 +43,12 @@ export async function listen(server: Server, config: Config): Promise<void> {
   }
 }
 
-/** `http://HOST:PORT` or `unix:PATH`; with a server that listens, the port that it really has. */
-export function addressOf({ listen: at }: Config, server?: Server): string {
+/** `http://HOST:PORT`, https where there is a certificate, or `unix:PATH`; with a server that listens, the port that it really has. */
+export function addressOf({ listen: at, tls }: Config, server?: Server): string {
   if ('path' in at) return `unix:${at.path}`
   const bound = server?.address()
   const port = bound && typeof bound === 'object' ? bound.port : at.port
-  return `http://${at.host.includes(':') ? `[${at.host}]` : at.host}:${port}`
+  return `${tls ? 'https' : 'http'}://${at.host.includes(':') ? `[${at.host}]` : at.host}:${port}`
 }
 
 function reasonOf(error: unknown): string {

@@ -11,7 +11,7 @@ import { limitServer, serverOptions } from '../registry/limits.ts'
 import { holdDirectory } from '../store/holder.ts'
 import { drain, firstSignal } from './drain.ts'
 import { homeFolder } from './home.ts'
-import { addressOf, listen } from './listen.ts'
+import { addressOf, listen, sayWhoMay, serverFor } from './listen.ts'
 import { listenForCommands } from './operator-socket.ts'
 
 /** Serves until a signal ends it. */
@@ -28,7 +28,7 @@ async function serveUntilSignal(config: Config, log: MainLog): Promise<void> {
   const holding = await holdDirectory(config.data, { listen: addressOf(config) })
   try {
     const app = await createApp(config, holding.directory, log)
-    const server = createServer(serverOptions, listenerOf(app.public))
+    const server = serverFor(config, listenerOf(app.public), log)
     const operator = createServer(serverOptions, listenerOf(app.operator))
     try {
       limitServer(server)
@@ -36,6 +36,7 @@ async function serveUntilSignal(config: Config, log: MainLog): Promise<void> {
       await listenForCommands(operator, holding.directory)
       await listen(server, config)
       await holding.announce(addressOf(config, server))
+      sayWhoMay(config, log)
       log.info('serving', { at: addressOf(config, server), data: holding.directory, offline: config.offline })
       await signalled
       app.drain()

@@ -2,14 +2,17 @@
 import { existsSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import type { Pattern } from '../oci/pattern.ts'
+import { type AccessConfig, readAccess } from './access.ts'
 import { type ConfigFile, readConfigFile } from './file.ts'
-import { ConfigError, hint, type KeyPath, type Problem, problemLine } from './problem.ts'
+import { attempt, ConfigError, hint, type KeyPath, type Problem, problemLine, type Report } from './problem.ts'
+import { originPatterns } from './origin-patterns.ts'
 import { type ProfileRule, readProfiles } from './profiles.ts'
 import type { Settings } from './schema.ts'
-import { exposureOf, type SecretSource } from './secret.ts'
+import { exposureOf, type SecretPlaces, type SecretSource } from './secret.ts'
 import { type CheckedSettings, checkSettings, type Flags, refuseUnknownVariables } from './settings.ts'
+import { readTlsFiles, type TlsFiles } from './tls.ts'
 import { checkNames, mergeUpstreams, type UpstreamConfig } from './upstreams.ts'
-import { isLoopback, type Listen, tooLongForSocket } from './values.ts'
+import { isLoopback, type Listen, type TagPattern, tooLongForSocket } from './values.ts'
 
 /** Plain data; durations in ms, sizes in bytes, paths absolute, hosts in lower case without a default port. */
 export interface Config {
@@ -22,6 +25,7 @@ export interface Config {
   /** The `name` of one of them. */
   defaultUpstream: string
   hosted: readonly Pattern[]
+  immutableTags: readonly TagPattern[]
   /** `auto`, `off`, or the path of a file that exists. */
   dockerConfig: string
   freshFor: number
@@ -31,6 +35,10 @@ export interface Config {
   profiles: readonly ProfileRule[]
   maxSize: number
   offline: boolean
+  /** Absent: whoever can connect may do everything. */
+  access?: AccessConfig
+  tls?: TlsFiles
+  /** Never together with `access`. */
   allowAnonymousLan: boolean
   logLevel: 'debug' | 'info' | 'warn' | 'error'
 }
@@ -69,15 +77,20 @@ function assemble({ settings, locate, isFromFile }: CheckedSettings, { file, env
   }
 
   const upstreams = mergeUpstreams(settings, { env, path }, report)
+  const readPattern = originPatterns(upstreams)
+  const { access, tls, ...rest } = settings
   const config: Config = {
-    ...settings,
+    ...rest,
     data: settings.data === undefined ? defaultData(env, home) : scalarPath('data', settings.data),
     dockerConfig: ['auto', 'off'].includes(settings.dockerConfig)
       ? settings.dockerConfig
       : scalarPath('dockerConfig', settings.dockerConfig),
     upstreams,
-    profiles: readProfiles(settings.profiles, upstreams, report),
+    profiles: readProfiles(settings.profiles, readPattern, report),
     defaultUpstream: canonical(upstreams, settings.defaultUpstream),
+    ...(access ? { access: readAccess(access, { env, path, readPattern, report }) } : {}),
+    ...(tls ? { tls: checkedTls(tls, { env, path }, report) } : {}),
+    allowAnonymousLan: settings.allowAnonymousLan && !access,
   }
   const hosted = { patterns: config.hosted, areDefaults: locate(['hosted']) === undefined }
   problems.push(...checkNames(upstreams, hosted), ...contradictions(config))
@@ -129,18 +142,25 @@ function contradictions(config: Config): Problem[] {
     const reason = `${defaultUpstream} is no known upstream: configure it under upstreams${hint(defaultUpstream, known)}`
     problems.push({ path: ['defaultUpstream'], reason })
   }
-  if ('host' in listen && !isLoopback(listen.host) && !config.allowAnonymousLan) {
+  if ('host' in listen && !isLoopback(listen.host) && !config.access && !config.allowAnonymousLan) {
     const reason =
       `${listen.host} is not a loopback address, so that everybody who can connect would be served: ` +
-      'listen on 127.0.0.1, or say allowAnonymousLan: true if that is meant'
+      'listen on 127.0.0.1, say under access who may do what, or say allowAnonymousLan: true if that is meant'
     problems.push({ path: ['listen'], reason })
   }
+  if ('path' in listen && config.tls) problems.push({ path: ['tls'], reason: 'has no use on a unix socket' })
   const tooLong = tooLongForSocket(join(data, 'entrepot.sock'))
   if (tooLong) problems.push({ path: ['data'], reason: tooLong })
   if (dockerConfig !== 'auto' && dockerConfig !== 'off' && !existsSync(dockerConfig)) {
     problems.push({ path: ['dockerConfig'], reason: `there is no file ${dockerConfig}` })
   }
   return problems
+}
+
+function checkedTls(tls: TlsFiles, { env, path }: SecretPlaces, report: Report): TlsFiles {
+  const files = { certificate: path(tls.certificate), key: path(tls.key) }
+  attempt(() => readTlsFiles(files, env), ['tls'], report)
+  return files
 }
 
 /** A file that holds a secret as text is a secret file itself. */

@@ -4,11 +4,18 @@
  */
 import { z } from 'zod'
 import { parseName } from '../oci/name.ts'
+import { access, tls } from './access-schema.ts'
+import { line, path, username } from './texts.ts'
 import { profiles } from '../version/profile.ts'
-import { parseDuration, parseHostText, parseListen, parsePatternText, parseSize, parseUrl } from './values.ts'
-
-// zod would otherwise try `new Function`, which the daemon's Node flags forbid.
-z.config({ jitless: true })
+import {
+  parseDuration,
+  parseHostText,
+  parseImmutableTags,
+  parseListen,
+  parsePatternText,
+  parseSize,
+  parseUrl,
+} from './values.ts'
 
 /**
  * A text that a function reads; the function's Error is the reason why it is none. `title` names the type for people. A bare number
@@ -37,8 +44,6 @@ function reasonAgainst(value: string, parse: (text: string) => unknown): string 
   }
 }
 
-const line = z.string().min(1, 'must not be empty')
-const path = line.meta({ title: 'path' })
 const host = () => text('host', parseHostText)
 const duration = () => text('duration', parseDuration)
 const url = text('URL', parseUrl)
@@ -53,12 +58,6 @@ const secretSource = () =>
       error: 'must be a text (in quotes where it is a number), { file: PATH } or { env: NAME }',
     })
     .meta({ title: 'secret' })
-
-const username = () =>
-  z
-    .string()
-    .regex(/^[^\p{Cc}:]{1,256}$/u, 'must be 1 to 256 characters without a colon or control characters')
-    .meta({ title: 'text' })
 
 const alias = text('path component', (value) => {
   if (!parseName(value) || value.includes('/'))
@@ -157,6 +156,12 @@ export const settingsSchema = z.strictObject({
     .prefault(['local/**', 'charts/**', 'helm-charts/**', 'myrepo/**'])
     .meta({ title: 'list of patterns' })
     .describe('The names whose truth is here: never asked of an upstream; * is one component, ** one or more.'),
+  immutableTags: z
+    .array(text('pattern', parseImmutableTags))
+    .max(256)
+    .prefault([])
+    .meta({ title: 'list of patterns' })
+    .describe('Tags of hosted names that can be neither moved nor deleted: NAME for all its tags, or NAME:TAG.'),
   dockerConfig: line
     .default('auto')
     .meta({ title: 'auto, off or path' })
@@ -183,6 +188,8 @@ export const settingsSchema = z.strictObject({
     .prefault('20GiB')
     .describe('How much disk all content may take, unfinished downloads included.'),
   offline: yesOrNo().describe('Serve what is kept and ask no upstream; nothing is evicted.'),
+  access: access.optional().describe('Who may do what; without it whoever can connect may do everything.'),
+  tls: tls.optional().describe('Serve https instead of http, with this certificate; read again when its files change.'),
   allowAnonymousLan: yesOrNo().describe('Listen off loopback and serve everybody who can connect.'),
   logLevel: z
     .enum(['debug', 'info', 'warn', 'error'])

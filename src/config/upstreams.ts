@@ -74,12 +74,15 @@ export function checkNames(upstreams: readonly UpstreamConfig[], hosted: HostedN
       const path = ['upstreams', name, ...(other === alias ? ['alias'] : [])]
       if (other === 'library')
         problems.push({ path, reason: 'library is the name of the official images of Docker Hub' })
+      else if (other === 'hosted') problems.push({ path, reason: hostedIsOurs })
       else if (owner) problems.push({ path, reason: `${other} already means the upstream ${owner.name}` })
       if (other !== undefined) owners.set(other, { name, path })
     }
   }
   return [...problems, ...hosted.patterns.flatMap((pattern, index) => collision(pattern, index, owners, hosted) ?? [])]
 }
+
+const hostedIsOurs = 'hosted is what the repositories of this daemon are called'
 
 /** What each first component of a name means, and where that was said. */
 type Owners = Map<string, { name: string; path: KeyPath }>
@@ -100,6 +103,7 @@ function upstreamName(key: string, report: Report): string | undefined {
   const preset = Object.entries(presets).find(([, { otherNames }]) => name !== undefined && otherNames.includes(name))
   if (name === undefined) report(['upstreams', key], 'must be a host as clients write it: HOST or HOST:PORT')
   else if (name === 'library') report(['upstreams', key], 'library is the name of the official images of Docker Hub')
+  else if (name === 'hosted') report(['upstreams', key], hostedIsOurs)
   else if (preset) report(['upstreams', key], `is another name of ${preset[0]}: configure that`)
   else return name
   return undefined

@@ -107,6 +107,24 @@ export function parsePatternText(text: string): Pattern {
   return pattern
 }
 
+/** Tags by pattern; no `tags`: every one. */
+export interface TagPattern {
+  names: Pattern
+  /** In which `*` stands for any characters. */
+  tags?: string
+}
+
+/** `charts/**`, `local/**:v*` */
+export function parseImmutableTags(text: string): TagPattern {
+  const [name = '', ...rest] = text.split(':')
+  const names = parsePattern(name)
+  const tags = rest.length === 0 ? undefined : rest.join(':')
+  if (names === undefined || (tags !== undefined && !/^[\w.*-]{1,128}$/.test(tags))) {
+    throw new Error('must be a pattern of hosted names, alone or with a colon and a tag: charts/**, local/**:v*')
+  }
+  return tags === undefined ? { names } : { names, tags }
+}
+
 export function parseUrl(text: string): URL {
   if (!/^https?:\/\/[^/\\]/i.test(text) || !URL.canParse(text))
     throw new Error('must be a URL with http:// or https://')

@@ -1,7 +1,7 @@
 /** Blobs that are kept: readable through a repository by its link, or once its own upstream has proved one. */
 import type { Catalog } from '../catalog/catalog.ts'
+import { createCheckedBlobs } from '../catalog/checked-blobs.ts'
 import type { BlobRecord, Link, RepositoryKey } from '../catalog/records.ts'
-import { createVerifyingSource } from '../catalog/verifying-source.ts'
 import type { ByteSource } from '../oci/byte-source.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { Upstream } from '../upstream/upstream.ts'
@@ -39,9 +39,6 @@ export interface KeptBlobs {
 
 export const blobType = 'application/octet-stream'
 
-/** ms after which kept bytes are hashed again when they are served whole. */
-const verifiedFor = 24 * 60 * 60_000
-
 export function fetchedLink(repository: RepositoryKey, digest: Digest, credential: string, at: number): Link {
   return { repository, kind: 'blob', digest, mediaType: blobType, proof: 'fetched', credential, at }
 }
@@ -50,6 +47,7 @@ export function createKeptBlobs(options: KeptBlobOptions): KeptBlobs {
   const { catalog, upstream, visible, now, warn } = options
   // A HEAD can spare a transfer; where it does not, the GET needs time too.
   const headTime = options.callTime / 4
+  const checked = createCheckedBlobs(options)
   const proving = new Map<string, Promise<boolean>>()
 
   async function isLinked(repository: RepositoryKey, digest: Digest): Promise<boolean> {
@@ -59,34 +57,9 @@ export function createKeptBlobs(options: KeptBlobOptions): KeptBlobs {
 
   async function open(repository: RepositoryKey, digest: Digest, opening: Opening) {
     if (!(await isLinked(repository, digest)) && !(await isProved(repository, digest))) return undefined
-    const record = await catalog.blob(digest)
-    const source = record && (await catalog.open(digest))
-    if (!record || !source) return undefined
-    catalog.uses.touch(digest)
-    if (record.place === 'inline') return { bytes: source, size: record.size }
-    const checked = opening.whole && !isVerified(record) ? verifying(digest, source, record.size) : source
-    return { bytes: healing(digest, checked, record, opening), size: record.size }
-  }
-
-  // A clock that was set back must not keep bytes from being checked.
-  function isVerified(record: BlobRecord): boolean {
-    const age = now() - record.verifiedAt
-    return age >= 0 && age <= verifiedFor
-  }
-
-  function verifying(digest: Digest, source: ByteSource, size: number): ByteSource {
-    return createVerifyingSource({
-      source,
-      size,
-      digest,
-      async onVerified() {
-        try {
-          await catalog.setVerified(digest, now())
-        } catch (error) {
-          warn(`that ${digest} was verified could not be noted`, error)
-        }
-      },
-    })
+    const opened = await checked.open(digest, opening.whole)
+    if (!opened || opened.record.place === 'inline') return opened
+    return { ...opened, bytes: healing(digest, opened.bytes, opened.record, opening) }
   }
 
   function healing(digest: Digest, source: ByteSource, record: BlobRecord, { again }: Opening): ByteSource {

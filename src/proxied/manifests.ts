@@ -142,11 +142,8 @@ export function createManifests(options: ManifestOptions): Manifests {
       credential: await upstream.credentialIdentity(repository.name),
       at: now(),
     }
-    const tag = asked && {
-      tag: asked.tag,
-      record: await tagRecord(repository, asked.tag, digest, asked.startedAt),
-    }
-    await tryKeeping('a manifest', () => keep({ digest, bytes: sent, links: [link], edges: edgesOf(facts), tag }))
+    const tags = asked && [{ tag: asked.tag, record: await tagRecord(repository, asked.tag, digest, asked.startedAt) }]
+    await tryKeeping('a manifest', () => keep({ digest, bytes: sent, links: [link], edges: edgesOf(facts), tags }))
     return { digest, bytes: sent.bytes, link }
   }
 

@@ -1,5 +1,5 @@
 /** GET and HEAD of a blob (distribution spec, end-2), with the ranges of RFC 9110 section 14. */
-import { type Digest, parseDigest } from '../oci/digest.ts'
+import type { Digest } from '../oci/digest.ts'
 import { OciError } from '../oci/errors.ts'
 import { octetStream } from '../oci/media-types.ts'
 import { type ByteRange, parseRange } from '../oci/range.ts'
@@ -9,10 +9,11 @@ import { isHeld, isRangeMeant, notModified } from './conditional.ts'
 import { errorAnswer } from './errors.ts'
 import type { Head } from './guard.ts'
 import { type HeaderMap, digestHeaders, freshnessHeaders } from './headers.ts'
+import { digestNamed } from './references.ts'
 
 /** HEAD asks the repository for facts only: it opens no body. */
 export async function blobFacts(repository: Repository, text: string, head: Head): Promise<Answer> {
-  const digest = readDigest(text)
+  const digest = digestNamed(text)
   const blob = await repository.stat(digest)
   if (!blob) throw unknown(digest)
   if (isHeld(head, digest)) return notModified(digest, blob)
@@ -21,7 +22,7 @@ export async function blobFacts(repository: Repository, text: string, head: Head
 
 /** @throws OciError BLOB_UNKNOWN 404, DIGEST_INVALID 400, or what the repository throws */
 export async function blobAnswer(repository: Repository, text: string, head: Head): Promise<Answer | Stream> {
-  const digest = readDigest(text)
+  const digest = digestNamed(text)
   // Before the Range (RFC 9110 section 13.2.2), and by facts: a download for a client that has the bytes would be in vain. Some registries
   // show no blob to HEAD before the first GET; that client gets the bytes again.
   const held = isHeld(head, digest) ? await repository.stat(digest) : undefined
@@ -75,12 +76,6 @@ async function unsatisfiable(repository: Repository, digest: Digest, error: OciE
   const answer = errorAnswer(error)
   if (blob) Object.assign(answer.headers, { 'Content-Range': `bytes */${blob.size}` }, freshnessHeaders(blob))
   return answer
-}
-
-function readDigest(text: string): Digest {
-  const digest = parseDigest(text)
-  if (!digest) throw new OciError('DIGEST_INVALID', `${JSON.stringify(text)} is no sha256 or sha512 digest.`)
-  return digest
 }
 
 function unknown(digest: Digest): OciError {

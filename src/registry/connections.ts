@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { Server as TlsServer } from 'node:tls'
 
 export interface ConnectionLimits {
   /** Connections in all; default 1,024. */
@@ -30,6 +31,8 @@ export function capConnections(server: Server, limits: ConnectionLimits): void {
   const silent = new Set<Socket>()
   const idle = new Set<Socket>()
   const busy = new Map<Socket, Busy>()
+  /** Connections whose TLS is being agreed on, by who is at the other end. */
+  const greeting = new Map<string, Socket>()
   let stalled: Socket[] = []
   let looked = Number.NEGATIVE_INFINITY
   let warned = Number.NEGATIVE_INFINITY
@@ -38,13 +41,33 @@ export function capConnections(server: Server, limits: ConnectionLimits): void {
   server.on('connection', (socket) => {
     const isFull = silent.size + idle.size + busy.size >= most
     if (isFull && !makeRoom()) return refuse(socket)
-    silent.add(socket)
-    socket.once('close', () => {
-      silent.delete(socket)
-      idle.delete(socket)
-      busy.delete(socket)
-    })
+    count(socket)
+    if (server instanceof TlsServer) greeting.set(placeOf(socket), socket)
   })
+
+  // Requests come on a socket of its own, over the one that was counted until now.
+  server.on('secureConnection', (socket: Socket) => {
+    const place = placeOf(socket)
+    forget(greeting.get(place))
+    greeting.delete(place)
+    count(socket)
+  })
+
+  function count(socket: Socket): void {
+    silent.add(socket)
+    const place = placeOf(socket)
+    socket.once('close', () => {
+      forget(socket)
+      if (greeting.get(place) === socket) greeting.delete(place)
+    })
+  }
+
+  function forget(socket: Socket | undefined): void {
+    if (!socket) return
+    silent.delete(socket)
+    idle.delete(socket)
+    busy.delete(socket)
+  }
 
   server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
     silent.delete(socket)
@@ -99,6 +122,11 @@ export function capConnections(server: Server, limits: ConnectionLimits): void {
     limits.warn('clients are refused: all connections are in use', { connections: most, refused })
     refused = 0
   }
+}
+
+/** No two connections to one listener have the same. */
+function placeOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`
 }
 
 /**

@@ -1,5 +1,6 @@
 /** The one place where an error becomes an answer (distribution spec, "Error Codes"). */
 import { OciError } from '../oci/errors.ts'
+import { challenge } from './access/basic.ts'
 import { type Answer, jsonAnswer } from './answer.ts'
 import { commonHeaders } from './headers.ts'
 
@@ -10,6 +11,7 @@ export function errorAnswer(error: unknown): Answer {
   const body = { errors: [{ code: known.code, message: known.detail, detail: known.facts }] }
   const answer = jsonAnswer(known.status, 'application/json', JSON.stringify(body))
   if (known.retryAfter !== undefined) answer.headers['Retry-After'] = String(Math.max(0, Math.ceil(known.retryAfter)))
+  if (known.status === 401) answer.headers['WWW-Authenticate'] = challenge
   // Where the request itself was uncertain, so is where the next one on this connection starts.
   if (known.code === 'UNSUPPORTED' && known.status === 400) answer.headers.Connection = 'close'
   return answer

@@ -1,5 +1,6 @@
 /** Who may talk to us at all: checks that need no more than the request's head, made before anything else (DNS rebinding, web pages, smuggling). */
 import type { IncomingMessage } from 'node:http'
+import { TLSSocket } from 'node:tls'
 import { OciError } from '../oci/errors.ts'
 import { parseHost } from '../oci/host.ts'
 import type { RawTarget } from './target.ts'
@@ -9,12 +10,22 @@ export interface Head {
   method: string
   /** The raw target, as in the request line. */
   target: string
+  /** How it came: over TLS, over a plaintext connection, or without a server. */
+  over: 'tls' | 'plaintext' | 'call'
+  /** The client's IP address; absent on a unix socket and without a server. */
+  address?: string | undefined
   header(name: string): string[]
 }
 
 export function headOfIncoming(incoming: IncomingMessage): Head {
   const lines = incoming.headersDistinct
-  return { method: incoming.method ?? 'GET', target: incoming.url ?? '/', header: (name) => lines[name] ?? [] }
+  return {
+    method: incoming.method ?? 'GET',
+    target: incoming.url ?? '/',
+    over: incoming.socket instanceof TLSSocket ? 'tls' : 'plaintext',
+    address: incoming.socket.remoteAddress,
+    header: (name) => lines[name] ?? [],
+  }
 }
 
 /** Where there is no server the URL of the request is all that names a host. */
@@ -24,7 +35,7 @@ export function headOfRequest(request: Request): Head {
     const value = request.headers.get(name) ?? (name === 'host' ? url.host : null)
     return value === null ? [] : [value]
   }
-  return { method: request.method, target: `${url.pathname}${url.search}`, header }
+  return { method: request.method, target: `${url.pathname}${url.search}`, over: 'call', header }
 }
 
 export type Guard = (head: Head, target: RawTarget) => void

@@ -9,7 +9,8 @@ export const serverOptions = {
   headersTimeout: 10_000,
   // Node looks for timed-out connections only this often; its default of 30 s would make the 10 s above up to 40.
   connectionsCheckingInterval: 2_000,
-  requestTimeout: 60_000,
+  // One limit for all would cut long uploads: a body must make progress instead (body.ts), and one that nobody reads ends its connection.
+  requestTimeout: 0,
   // Longer than proxies' idle timers, so that they close first; Go clients' pools (90 s) retry a connection that went away.
   keepAliveTimeout: 65_000,
   maxHeaderSize: 16 * 1024,

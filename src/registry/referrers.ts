@@ -1,12 +1,12 @@
 /** GET and HEAD of referrers (distribution spec, end-12). */
 import type { Descriptor } from '../oci/descriptor.ts'
-import { parseDigest } from '../oci/digest.ts'
 import { OciError } from '../oci/errors.ts'
 import { ociIndex } from '../oci/media-types.ts'
 import type { Repository } from '../repository/repository.ts'
 import { type Answer, jsonAnswer } from './answer.ts'
 import { freshnessHeaders } from './headers.ts'
 import { nextLink, pageOf } from './paging.ts'
+import { digestNamed } from './references.ts'
 import type { Named } from './target.ts'
 
 interface Written {
@@ -19,9 +19,7 @@ interface Written {
  * (NAME_UNKNOWN would be an error to oras)
  */
 export async function referrersAnswer(repository: Repository, text: string, target: Named): Promise<Answer> {
-  const subject = parseDigest(text)
-  if (!subject) throw new OciError('DIGEST_INVALID', `${JSON.stringify(text)} is no sha256 or sha512 digest.`)
-  const referrers = await repository.referrers(subject)
+  const referrers = await repository.referrers(digestNamed(text))
   if (!referrers) throw new OciError('NOT_FOUND', `The origin of ${target.name} has no referrers API.`)
   const types = target.query.getAll('artifactType').filter((type) => type !== '')
   const wanted = types.length === 0 ? referrers.items : referrers.items.filter((item) => isOneOf(item, types))

@@ -2,30 +2,31 @@
 import { Hono } from 'hono'
 import type { Log } from '../observe/log.ts'
 import { OciError } from '../oci/errors.ts'
-import type { RangeRules } from '../repository/range-rules.ts'
+import { isHosted } from '../repository/hosted.ts'
 import type { Ranges } from '../repository/ranges.ts'
-import type { Repository } from '../repository/repository.ts'
+import { repositoryFor } from './access/admission.ts'
+import { enter, type Gate, openGate, refusalOf, type Visitor } from './access/gate.ts'
 import { type Answer, type Stream, jsonAnswer } from './answer.ts'
 import { blobAnswer, blobFacts } from './blobs.ts'
+import { type Body, bodyOfIncoming, bodyOfRequest, type Pace } from './body.ts'
 import { errorAnswer, renderServerError } from './errors.ts'
 import { registryExtensions, repositoryExtensions } from './extensions.ts'
 import { type Head, createGuard, headOfIncoming, headOfRequest } from './guard.ts'
 import { logError } from './log.ts'
+import { createManifestIntake, type IntakeOptions } from './manifest-intake.ts'
 import { manifestAnswer } from './manifests.ts'
-import { notAllowed } from './methods.ts'
+import { notAllowed, takesNoPushes } from './methods.ts'
+import { methodsOf, pushAnswer } from './push-routes.ts'
 import { referrersAnswer } from './referrers.ts'
+import type { Connection } from './node-body.ts'
 import { type Bindings, connectionOf, createRespond } from './respond.ts'
-import type { Served } from './served.ts'
+import type { Resolve, Served } from './served.ts'
 import { tagsAnswer } from './tags.ts'
 import { type RepositoryTarget, type Target, parseTarget, splitTarget } from './target.ts'
 import { versionsAnswer } from './versions.ts'
 
 export interface RegistryOptions {
-  /**
-   * The repository that a path names, no I/O. `namespace` is echoed as OCI-Namespace.
-   * @throws OciError for names that no configuration knows
-   */
-  resolve: (path: string, ns: string | undefined) => { repository: Repository; rules: RangeRules; namespace?: string }
+  resolve: Resolve
   /** What a range means: one for all that ask, so that they agree. */
   ranges: Ranges
   /** What clients may call us besides localhost. */
@@ -35,20 +36,26 @@ export interface RegistryOptions {
   ready?: () => string | undefined | Promise<string | undefined>
   /** ms without a drained byte before a client is given up; default 60,000. */
   stalledAfter?: number
+  /** How fast bodies must come, and how many large manifests at a time. */
+  pace?: Pace
+  intake?: IntakeOptions
+  /** Who is let near; everybody by default. */
+  gate?: Gate
 }
 
 /** All of `/v2`, in both shapes of path, `/livez` and `/readyz`; anything else is 404. */
 export function createRegistry(options: RegistryOptions): Hono<{ Bindings: Bindings }> {
-  const { resolve, log, ready = () => undefined } = options
+  const { resolve, ranges, log, ready = () => undefined, gate = openGate } = options
   const guard = createGuard(options.names)
   const respond = createRespond(options)
+  const intake = createManifestIntake(options.intake)
 
   /** Never throws: what fails is an answer too. */
-  async function answerTo(head: Head): Promise<Answer | Stream> {
+  async function answerTo({ head, body }: Incoming): Promise<Answer | Stream> {
     try {
       const raw = splitTarget(head.target)
       guard(head, raw)
-      return await dispatch(head, parseTarget(raw))
+      return await dispatch(head, parseTarget(raw), body)
     } catch (error) {
       logError(log, error, { method: head.method })
       return errorAnswer(error)
@@ -56,11 +63,12 @@ export function createRegistry(options: RegistryOptions): Hono<{ Bindings: Bindi
   }
 
   /** The method comes first: Hono hands a HEAD to the handler of GET, and a HEAD must open no body. */
-  function dispatch(head: Head, target: Target): Promise<Answer | Stream> | Answer {
+  async function dispatch(head: Head, target: Target, body: () => Body): Promise<Answer | Stream> {
     if (target.kind === 'unknown')
       throw new OciError('NOT_FOUND', 'There is no such route here; the distribution API is below /v2/.')
-    if (head.method !== 'GET' && head.method !== 'HEAD') return notAllowed(head.method, target)
-    if ('name' in target) return readRepository(head, target)
+    if ('name' in target) return askRepository(head, target, body)
+    if (target.kind === 'base' || target.kind === 'registry-extensions') enter(await gate.visitor(head))
+    if (!isRead(head)) return notAllowed(['GET', 'HEAD'])
     if (target.kind === 'registry-extensions') return registryExtensions()
     return target.kind === 'ready' ? readiness() : jsonAnswer(200, 'application/json', '{}')
   }
@@ -71,14 +79,25 @@ export function createRegistry(options: RegistryOptions): Hono<{ Bindings: Bindi
     return jsonAnswer(200, 'application/json', '{}')
   }
 
-  async function readRepository(head: Head, target: RepositoryTarget): Promise<Answer | Stream> {
-    const { repository, rules, namespace } = resolve(target.name, target.ns)
+  function resolveFor(visitor: Visitor, { name, ns }: RepositoryTarget): ReturnType<Resolve> {
+    try {
+      return resolve(name, ns)
+    } catch (error) {
+      throw refusalOf(visitor, error)
+    }
+  }
+
+  async function askRepository(head: Head, target: RepositoryTarget, body: () => Body): Promise<Answer | Stream> {
+    const visitor = await gate.visitor(head)
+    const { repository: real, rules, namespace } = resolveFor(visitor, target)
+    const repository = repositoryFor(visitor, real, head, target)
     const asked = { method: head.method, kind: target.kind, name: target.name }
-    const answer = await handle(head, target, { repository, rules, ranges: options.ranges }).catch((error: unknown) => {
+    const served = { repository, rules, ranges, resolve, client: visitor }
+    const answer = await handle(head, target, served, body).catch((error: unknown) => {
       logError(log, error, asked)
       const refusal = errorAnswer(error)
       // Nothing that is kept could answer.
-      refusal.headers['Entrepot-Cache'] = 'miss'
+      if (isRead(head)) refusal.headers['Entrepot-Cache'] = 'miss'
       return refusal
     })
     if (namespace !== undefined) answer.headers['OCI-Namespace'] = namespace
@@ -86,11 +105,20 @@ export function createRegistry(options: RegistryOptions): Hono<{ Bindings: Bindi
     return answer
   }
 
+  async function handle(head: Head, target: RepositoryTarget, served: Served, body: () => Body) {
+    const { repository } = served
+    if (!isHosted(repository)) return isRead(head) ? read(head, target, served) : takesNoPushes(head.method, target)
+    const methods = methodsOf(target)
+    if (!methods.includes(head.method)) return notAllowed(methods)
+    if (isRead(head) && target.kind !== 'upload') return read(head, target, served)
+    return pushAnswer({ head, body: body(), repository, served, intake }, target)
+  }
+
   const app = new Hono<{ Bindings: Bindings }>()
   app.all('*', async (context) => {
     const connection = connectionOf(context.env)
-    const head = connection ? headOfIncoming(connection.incoming) : headOfRequest(context.req.raw)
-    return respond(await answerTo(head), head.method, connection)
+    const request = connection ? overConnection(connection, options.pace) : inCall(context.req.raw)
+    return respond(await answerTo(request), request.head.method, connection)
   })
   app.onError((error) => {
     logError(log, error, {})
@@ -99,14 +127,35 @@ export function createRegistry(options: RegistryOptions): Hono<{ Bindings: Bindi
   return app
 }
 
-async function handle(head: Head, target: RepositoryTarget, served: Served): Promise<Answer | Stream> {
+/** What there is of a request; its body only for who asks for it. */
+interface Incoming {
+  head: Head
+  body: () => Body
+}
+
+function overConnection({ incoming }: Connection, pace: Pace | undefined): Incoming {
+  const head = headOfIncoming(incoming)
+  return { head, body: () => bodyOfIncoming(head, incoming, pace) }
+}
+
+function inCall(request: Request): Incoming {
+  const head = headOfRequest(request)
+  return { head, body: () => bodyOfRequest(head, request) }
+}
+
+function isRead({ method }: Head): boolean {
+  return method === 'GET' || method === 'HEAD'
+}
+
+async function read(head: Head, target: RepositoryTarget, served: Served): Promise<Answer | Stream> {
   const { repository } = served
   if (target.kind === 'manifest') return manifestAnswer(served, target.reference, target, head)
   if (target.kind === 'tags') return tagsAnswer(served, target)
   if (target.kind === 'versions') return versionsAnswer(served, target)
   if (target.kind === 'extensions') return repositoryExtensions(target)
   if (target.kind === 'referrers') return referrersAnswer(repository, target.digest, target)
-  if (target.kind === 'upload') throw new OciError('BLOB_UPLOAD_UNKNOWN', 'There is no such upload.')
+  if (target.kind === 'upload' || target.kind === 'uploads')
+    throw new OciError('BLOB_UPLOAD_UNKNOWN', 'There is no such upload.')
   return head.method === 'HEAD'
     ? blobFacts(repository, target.digest, head)
     : blobAnswer(repository, target.digest, head)

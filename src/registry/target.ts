@@ -14,6 +14,8 @@ export interface Named {
   ns: string | undefined
   /** The path as it was sent, for links to a next page. */
   path: string
+  /** The path of the repository, which the paths of what is in it start with. */
+  base: string
   query: URLSearchParams
 }
 
@@ -25,7 +27,8 @@ export type Target =
   | ({ kind: 'tags' } & Named)
   | ({ kind: 'versions' } & Named)
   | ({ kind: 'extensions' } & Named)
-  | ({ kind: 'upload' } & Named)
+  | ({ kind: 'uploads' } & Named)
+  | ({ kind: 'upload'; id: string } & Named)
 
 export type RepositoryTarget = Extract<Target, Named>
 
@@ -65,15 +68,18 @@ export function parseTarget(target: RawTarget): Target {
   if (rest.join('/') === '_oci/ext/discover') return { kind: 'registry-extensions' }
   const route = readRoute(rest)
   if (!route) return { kind: 'unknown' }
-  const name = checkName([...segments.slice(0, version), ...rest.slice(0, route.nameLength)])
+  const components = rest.slice(0, route.nameLength)
+  const name = checkName([...segments.slice(0, version), ...components])
+  const base = ['', ...segments.slice(0, version + 1), ...components].join('/')
   const query = new URLSearchParams(target.query)
-  return { ...route.ask, name, ns: readNamespace(query), path: target.path, query }
+  return { ...route.ask, name, ns: readNamespace(query), path: target.path, base, query }
 }
 
 type Ask =
   | { kind: 'manifest'; reference: string }
   | { kind: 'blob' | 'referrers'; digest: string }
-  | { kind: 'tags' | 'versions' | 'extensions' | 'upload' }
+  | { kind: 'upload'; id: string }
+  | { kind: 'tags' | 'versions' | 'extensions' | 'uploads' }
 
 /** Below a name (distribution spec, extensions/README.md): no name has a component that starts with an underscore. */
 const extensionRoutes = new Map<string, 'versions' | 'extensions'>([
@@ -83,17 +89,21 @@ const extensionRoutes = new Map<string, 'versions' | 'extensions'>([
 
 function readRoute(rest: string[]): { ask: Ask; nameLength: number } | undefined {
   const [third, second = '', last = ''] = [rest.at(-3), rest.at(-2), rest.at(-1)]
-  if (third === 'blobs' && second === 'uploads') return { ask: { kind: 'upload' }, nameLength: rest.length - 3 }
+  if (third === 'blobs' && second === 'uploads') return { ask: uploadAsk(last), nameLength: rest.length - 3 }
   const extension = extensionRoutes.get(rest.slice(-3).join('/'))
   if (extension !== undefined && rest.length > 3) return { ask: { kind: extension }, nameLength: rest.length - 3 }
   const nameLength = rest.length - 2
   if (nameLength < 1) return undefined
   if (second === 'tags' && last === 'list') return { ask: { kind: 'tags' }, nameLength }
-  if (second === 'blobs' && last === 'uploads') return { ask: { kind: 'upload' }, nameLength }
+  if (second === 'blobs' && last === 'uploads') return { ask: { kind: 'uploads' }, nameLength }
   if (second === 'blobs') return { ask: { kind: 'blob', digest: checkReference(last) }, nameLength }
   if (second === 'referrers') return { ask: { kind: 'referrers', digest: checkReference(last) }, nameLength }
   if (second === 'manifests') return { ask: { kind: 'manifest', reference: checkReference(last) }, nameLength }
   return undefined
+}
+
+function uploadAsk(id: string): Ask {
+  return id === '' ? { kind: 'uploads' } : { kind: 'upload', id: checkReference(id) }
 }
 
 function decodePath(path: string): string {

@@ -2,6 +2,7 @@
  * Which repository a request means: a closed world, decided before any I/O. Nothing that the configuration does not name comes out.
  * (docs/architecture.md, "Naming an origin")
  */
+import { hostedOrigin } from '../catalog/records.ts'
 import { OciError } from '../oci/errors.ts'
 import { looksLikeHost, parseHost, portAlias } from '../oci/host.ts'
 import { parseName, type RepositoryName } from '../oci/name.ts'
@@ -26,11 +27,12 @@ export interface OriginsOptions<U extends OriginUpstream> {
   /** Where we listen; absent on a unix socket. */
   port?: number
   openProxied: (upstream: U, name: RepositoryName) => Repository
+  openHosted: (name: RepositoryName) => Repository
 }
 
 interface Resolved {
   repository: Repository
-  /** One for all spellings: the upstream's host and the name that it uses itself. */
+  /** One for all spellings: the upstream's host and the name that it uses itself, or `hosted/<name>`. */
   key: string
   name: RepositoryName
   /** The host of `?ns=` as the client wrote it, where it decided: for the header OCI-Namespace. */
@@ -50,7 +52,7 @@ export interface Origins {
 const dockerHub = 'docker.io'
 
 export function createOrigins<U extends OriginUpstream>(options: OriginsOptions<U>): Origins {
-  const { hosted, openProxied } = options
+  const { hosted, openProxied, openHosted } = options
   const byHost = new Map(options.upstreams.flatMap((upstream) => hostsOf(upstream).map((host) => [host, upstream])))
   const byComponent = new Map(options.upstreams.flatMap((one) => aliasesOf(one).map((alias) => [alias, one])))
   const usual = options.upstreams.find(({ name }) => name === options.defaultUpstream)
@@ -82,11 +84,8 @@ export function createOrigins<U extends OriginUpstream>(options: OriginsOptions<
     if (upstream) return proxied(upstream, rest)
     refuseUnknownHost(first)
     const name = validName(path)
-    const pattern = hosted.find((candidate) => matches(candidate, name))
-    if (pattern !== undefined) {
-      throw unknown(
-        `${name} is a hosted name (the pattern ${pattern} of the configuration), and nothing of that name is kept here.`,
-      )
+    if (hosted.some((pattern) => matches(pattern, name))) {
+      return { repository: openHosted(name), key: `${hostedOrigin}/${name}`, name, proxied: false }
     }
     if (!usual) throw unknown(`${name} names no upstream, and no default upstream is configured.`)
     return proxied(usual, name)

@@ -11,6 +11,8 @@ export interface BlobStore {
    */
   adopt(spool: string, blob: { digest: Digest; size: number }): Promise<void>
   delete(digest: Digest): Promise<void>
+  /** Takes damaged bytes out of the way that exist nowhere else: perhaps somebody can mend them. `list` shows them no more. */
+  setAside(digest: Digest): Promise<void>
   /** Every file with its size in bytes and its last change in ms since the epoch. Files that are no blobs are not listed. */
   list(): AsyncIterable<{ digest: Digest; size: number; modifiedAt: number }>
 }

@@ -41,6 +41,12 @@ export function createFileStore(directory: string): BlobStore {
     delete: async (digest) => {
       await unlink(pathOf(directory, digest)).catch(ignoreAbsence)
     },
+    setAside: async (digest) => {
+      const aside = join(directory, 'damaged')
+      await directories.make(aside)
+      const path = join(aside, `${algorithmOf(digest)}-${hexOf(digest)}.${Date.now()}`)
+      await rename(pathOf(directory, digest), path).catch(ignoreAbsence)
+    },
     list: () => listFiles(directory),
   }
 }

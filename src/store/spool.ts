@@ -21,6 +21,8 @@ export interface Spool {
   grown(beyond: number): Promise<void>
   /** Reads what is written at `position` into `buffer`, and settles with the number of bytes: 0 where there are none yet. */
   read(position: number, buffer: Uint8Array): Promise<number>
+  /** Settles when all that was taken can be read, and gives the memory back. @throws the error of a write */
+  flush(): Promise<void>
   /** Ends the appending; settles, when all is written, with the digest of all. @throws the error of a write. */
   seal(): Promise<Digest>
   /** A copy of the hash of the first `position` bytes, to go on with elsewhere after a failed write. */
@@ -73,6 +75,7 @@ export function createSpool(options: SpoolOptions): Spool {
       if (bytesRead === 0) throw new Error('The spool file has become shorter.')
       return bytesRead
     },
+    flush: tail.flush,
     seal: async () => hashedDigest(algorithm, await tail.seal()),
     hashAt: tail.hashAt,
     rest: tail.rest,
@@ -182,6 +185,13 @@ function createTail({ handle, size, algorithm }: SpoolOptions) {
       return taken
     },
     grown: (beyond: number) => until(() => written > beyond || failure !== undefined || (state !== 'open' && drained)),
+    flush: async () => {
+      await ready
+      await taking
+      await until(() => drained)
+      requireSound()
+      blocks.release()
+    },
     seal: async () => {
       if (state === 'open') state = 'sealed'
       await ready

@@ -3,14 +3,15 @@
  * its key and a random part, `<64 hex>.<16 hex>`, so that a key finds its partials again, after a restart too, and two transfers of
  * one key never share a file. One process owns the directory: a spool that it does not have open is a partial.
  */
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { lstat, open, opendir, rm } from 'node:fs/promises'
+import { lstat, open, opendir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { failpoint } from '../observe/failpoint.ts'
 import type { DigestAlgorithm } from '../oci/digest.ts'
 import { ownDirectory } from './directory.ts'
 import { hasCode } from './errors.ts'
+import { hashOf, sessionOf } from './session-files.ts'
 import { createSpool, type Spool } from './spool.ts'
 
 export interface Spools {
@@ -26,7 +27,8 @@ export interface Spools {
   resume(key: string, algorithm?: DigestAlgorithm): Promise<Spool | undefined>
   /**
    * Deletes the partials that were last written more than `olderThan` ms ago, empty ones, and whatever is no spool; 0 deletes every
-   * partial. A spool that is to be adopted must stay open until it is. Runs beside everything else.
+   * partial. A spool that is to be adopted must stay open until it is. What stands beside a session file is the session's, and so is
+   * never deleted here. Runs beside everything else.
    * @returns how many bytes are gone, and how many the partials that stay hold
    */
   sweep(olderThan: number): Promise<{ deleted: number; kept: number }>
@@ -54,10 +56,6 @@ export async function createSpools(directory: string): Promise<Spools> {
     },
     sweep: (olderThan) => sweep(directory, taken, olderThan),
   }
-}
-
-function hashOf(key: string): string {
-  return createHash('sha256').update(key).digest('hex')
 }
 
 interface Opening {
@@ -105,14 +103,17 @@ async function sweep(
   olderThan: number,
 ): Promise<{ deleted: number; kept: number }> {
   const total = { deleted: 0, kept: 0 }
-  for await (const { name } of await opendir(directory)) {
-    if (taken.has(name)) continue
+  const names = await readdir(directory)
+  const sessions = new Set(names.map(sessionOf).filter((hash) => hash !== undefined))
+  for (const name of names) {
+    if (taken.has(name) || sessionOf(name) !== undefined) continue
     const path = join(directory, name)
     const found = await statOf(path)
     if (found === undefined || taken.has(name)) continue
     // A time that lies as far ahead is from a clock that was wrong: nothing says how old the file really is.
     const isPartial = found.isFile() && isSpoolName(name) && found.size > 0
-    const stays = isPartial && Math.abs(Date.now() - found.mtimeMs) < olderThan
+    const isSessions = sessions.has(name.slice(0, name.indexOf('.')))
+    const stays = isPartial && (isSessions || Math.abs(Date.now() - found.mtimeMs) < olderThan)
     if (stays) {
       total.kept += found.size
       continue

@@ -1,7 +1,8 @@
 /**
  * Brings files and records together after a start, beside everything else: a file that no record speaks of, and that was last
  * written before this process, is the leftover of a crash and goes; where the catalog itself was lost, nothing goes, and files
- * get records again once they have been re-hashed, without links until an upstream's HEAD proves one.
+ * get records again once they have been re-hashed, without links until an upstream's HEAD proves one. So does a file at any time that
+ * nobody else has.
  */
 import { createHash } from 'node:crypto'
 import type { Catalog } from '../catalog/catalog.ts'
@@ -32,7 +33,7 @@ export async function reconcile(options: ReconcileOptions, signal: AbortSignal):
   for await (const file of files.list()) {
     if (signal.aborted) return
     if (await catalog.blob(file.digest)) continue
-    if (!filesAreKnown) {
+    if (!filesAreKnown || (await catalog.isIrreplaceable(file.digest))) {
       seen[await adopt(options, file.digest, known.get(file.digest) ?? [], signal)] += 1
     } else if (file.modifiedAt < options.startedAt) {
       await catalog.sweepFile(file.digest)

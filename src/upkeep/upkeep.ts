@@ -2,6 +2,7 @@
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Room } from '../catalog/room.ts'
 import type { SourcesFile } from '../catalog/sources.ts'
+import type { Hosted } from '../hosted/hosted.ts'
 import type { Log } from '../observe/log.ts'
 import type { BlobStore } from '../store/blob-store.ts'
 import type { Spools } from '../store/spools.ts'
@@ -14,6 +15,7 @@ export interface UpkeepOptions {
   sources: SourcesFile
   spools: Spools
   room: Room
+  hosted: Pick<Hosted, 'sweep'>
   catalogIsNew: boolean
   offline: boolean
   log: Log
@@ -53,6 +55,7 @@ export function startUpkeep(options: UpkeepOptions): Upkeep {
       const { deleted } = await options.spools.sweep(partialsFor)
       options.room.count(-deleted)
     })
+    await attempt('sweep uploads, and what no hosted manifest names', () => options.hosted.sweep())
     if (!options.offline) await attempt('drop what no link names', () => dropUnlinked(catalog, now()))
   }
 

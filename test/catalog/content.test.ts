@@ -107,7 +107,7 @@ describe('keeping', () => {
     if (!tag) throw new Error('no tag')
     const keeping = keepingOf(Buffer.from('{}'), { kind: 'manifest' })
     const record = { digest: keeping.digest, checkedAt: 1, changedAt: 1 }
-    await shelf.catalog.keep({ ...keeping, tag: { tag, record } })
+    await shelf.catalog.keep({ ...keeping, tags: [{ tag, record }] })
     expect(await shelf.catalog.tag(app, tag)).toEqual(record)
   })
 })

@@ -11,6 +11,7 @@ import { parseName } from '../../src/oci/name.ts'
 import type { BlobStore } from '../../src/store/blob-store.ts'
 import { createFileStore } from '../../src/store/files.ts'
 import type { KeyValue } from '../../src/store/key-value.ts'
+import { openJournal } from '../../src/store/journal.ts'
 import { openLevel } from '../../src/store/level.ts'
 import { createSpools, type Spools } from '../../src/store/spools.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
@@ -54,6 +55,7 @@ export async function openShelf(options: ShelfOptions = {}): Promise<Shelf> {
     store,
     files,
     sources,
+    journal: await openJournal(join(directory, 'journal')),
     count: (bytes) => void (counted += bytes),
     warn: (message) => void warnings.push(message),
     now: () => clock.now,

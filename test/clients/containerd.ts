@@ -9,6 +9,8 @@ import type { ClientStore, Path } from './clients.ts'
 interface ContainerdStore extends ClientStore {
   /** Without a mirror: the daemon's address stands in the reference. */
   pullByName: ClientStore['pull']
+  /** Pulls an image by its name, and pushes it under another one. */
+  pushByName(from: string, to: string): Promise<string>
 }
 
 export async function openContainerd(folder: string): Promise<ContainerdStore> {
@@ -35,6 +37,11 @@ export async function openContainerd(folder: string): Promise<ContainerdStore> {
       const reference = `${path.daemon.replace('127.0.0.1', 'localhost')}/${path.alias}/${item.name}:${item.tag}`
       await ctr(...pullCommand(item), reference)
       return digestOf(reference)
+    },
+    async pushByName(from, to) {
+      await ctr('images', 'pull', '--snapshotter', 'native', '--plain-http', from)
+      await ctr('images', 'push', '--plain-http', to, from)
+      return digestOf(from)
     },
     close: () => containerd.stop(),
   }

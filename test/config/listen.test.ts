@@ -14,11 +14,13 @@ describe('who may connect', () => {
   })
 
   test.each(['0.0.0.0:5000', '[::]:5000', '192.168.1.2:5000', 'registry.internal:5000', '128.0.0.1:1'])(
-    '%s needs allowAnonymousLan',
+    '%s needs access or allowAnonymousLan',
     (listen) => {
       const home = createHome()
       expect(home.problems(`listen: '${listen}'`)).toHaveLength(1)
       expect(home.load(`listen: '${listen}'\nallowAnonymousLan: true`).allowAnonymousLan).toBe(true)
+      home.write('htpasswd', '')
+      expect(home.load(`listen: '${listen}'\naccess: { htpasswd: htpasswd, rules: [] }`)).toHaveProperty('access')
     },
   )
 })

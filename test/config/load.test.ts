@@ -98,9 +98,9 @@ describe('what stops the start', () => {
     ['an unknown key', 'listn: 127.0.0.1:1', 'c.yaml:1:1: listn: unknown key; did you mean listen?'],
     [
       'a key of a later stage',
-      'a: 1\naccess: {}',
+      'a: 1\nmetrics: 127.0.0.1:5001',
       'c.yaml:1:1: a: unknown key; the nearest known is data',
-      'c.yaml:2:1: access: unknown key; the nearest known is ',
+      'c.yaml:2:1: metrics: unknown key; the nearest known is ',
     ],
     [
       'an unknown key of an upstream',
@@ -173,7 +173,7 @@ describe('what stops the start', () => {
     [
       'an address off loopback',
       'listen: 0.0.0.0:5000',
-      'c.yaml:1:1: listen: 0.0.0.0 is not a loopback address, so that everybody who can connect would be served: listen on 127.0.0.1, or say allowAnonymousLan: true if that is meant',
+      'c.yaml:1:1: listen: 0.0.0.0 is not a loopback address, so that everybody who can connect would be served: listen on 127.0.0.1, say under access who may do what, or say allowAnonymousLan: true if that is meant',
     ],
     [
       'a docker configuration that is not there',

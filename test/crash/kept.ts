@@ -6,6 +6,7 @@ import { createSourcesFile } from '../../src/catalog/sources.ts'
 import { readAll } from '../../src/oci/byte-source.ts'
 import { algorithmOf, type Digest, digestOf } from '../../src/oci/digest.ts'
 import { createFileStore } from '../../src/store/files.ts'
+import { openJournal } from '../../src/store/journal.ts'
 import { openLevel } from '../../src/store/level.ts'
 
 export interface Kept {
@@ -26,7 +27,8 @@ export async function inspectKept(data: string): Promise<Kept> {
   const files = createFileStore(join(data, 'blobs'))
   const sources = createSourcesFile(join(data, 'sources'))
   const spool = () => Promise.reject(new Error('Nothing is kept by looking.'))
-  const catalog = createCatalog({ store, files, sources, spool, count: () => {} })
+  const journal = await openJournal(join(data, 'journal'))
+  const catalog = createCatalog({ store, files, sources, journal, spool, count: () => {} })
   const kept: Kept = { recorded: [], orphans: [], damaged: [], unlinked: [], spools: await spoolsIn(data) }
   const linked = new Set<Digest>()
   for await (const { digest } of catalog.links()) linked.add(digest)

@@ -13,6 +13,7 @@ import { createProxied, type Proxied, type ProxiedOptions } from '../../src/prox
 import type { OpenBlob, Repository } from '../../src/repository/repository.ts'
 import type { BlobStore } from '../../src/store/blob-store.ts'
 import { createFileStore } from '../../src/store/files.ts'
+import { openJournal } from '../../src/store/journal.ts'
 import { openLevel } from '../../src/store/level.ts'
 import { createSpools, type Spools } from '../../src/store/spools.ts'
 import { createAuthorizer } from '../../src/upstream/authorizer.ts'
@@ -73,6 +74,7 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
     store,
     files: options.filesFrom?.(files) ?? files,
     sources: createSourcesFile(join(directory, 'sources')),
+    journal: await openJournal(join(directory, 'journal')),
     spool: async (bytes) => {
       const spool = await spools.create('manifest')
       await spool.append(bytes)

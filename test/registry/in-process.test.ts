@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { digestOf } from '../../src/oci/digest.ts'
 import { createRanges } from '../../src/repository/ranges.ts'
 import { createRegistry } from '../../src/registry/registry.ts'
+import { createMemoryHosted } from './memory-hosted.ts'
 import { type MemoryContent, createMemoryRepository } from './memory-repository.ts'
 import { endingEarly, failingAt, withoutSize, zeros } from './sources.ts'
 
@@ -73,4 +74,17 @@ describe('without a server', () => {
     const { app } = create({})
     expect((await app.request('http://evil.example/v2/')).status).toBe(403)
   })
+})
+
+test('a push without a server has its body too', async () => {
+  const repository = createMemoryHosted()
+  const resolve = () => ({ repository, rules: { mode: 'on', profile: 'image' } as const })
+  const app = createRegistry({ resolve, ranges: createRanges(), names: [], log: quiet })
+  const started = await app.request('/v2/a/blobs/uploads/', { method: 'POST' })
+  const session = started.headers.get('location') ?? ''
+  const half = blob.length / 2
+  const first = await app.request(session, { method: 'PATCH', body: blob.subarray(0, half) })
+  expect([first.status, first.headers.get('range')]).toEqual([202, `0-${half - 1}`])
+  const done = await app.request(`${session}?digest=${digestOf(blob)}`, { method: 'PUT', body: blob.subarray(half) })
+  expect([done.status, repository.blobs.get(digestOf(blob))?.length]).toEqual([201, blob.length])
 })

@@ -6,6 +6,7 @@ import { OciError } from '../../src/oci/errors.ts'
 import { type Tag, parseTag } from '../../src/oci/name.ts'
 import { spanOf } from '../../src/oci/range.ts'
 import type { Freshness, Repository } from '../../src/repository/repository.ts'
+import { bytesSource } from './bytes-source.ts'
 
 export interface MemoryContent {
   /** Bytes and media type by tag; by digest too. */
@@ -62,7 +63,7 @@ export function createMemoryRepository(content: MemoryContent): MemoryRepository
       const bytes = blobs.get(digest)
       if (!bytes) return undefined
       const { wrap = (source) => source } = content
-      const source = wrap(memorySource(bytes))
+      const source = wrap(bytesSource(bytes))
       const span = range && source.size !== undefined ? spanOf(range, source.size) : undefined
       if (range && source.size !== undefined && !span) throw new OciError('RANGE_INVALID', 'Outside of the blob.')
       opened += 1
@@ -92,18 +93,6 @@ export function createMemoryRepository(content: MemoryContent): MemoryRepository
       called('referrers')
       return content.referrers && { items: content.referrers, ...fresh }
     },
-  }
-}
-
-function memorySource(bytes: Uint8Array): ByteSource {
-  return {
-    size: bytes.length,
-    async read(position, buffer) {
-      const part = bytes.subarray(position, position + buffer.length)
-      buffer.set(part)
-      return part.length
-    },
-    close: async () => {},
   }
 }
 

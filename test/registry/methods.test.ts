@@ -26,7 +26,7 @@ describe('pushes', () => {
     expect(error.code).toBe('UNSUPPORTED')
     expect(error.message).toContain('team/app')
     expect(error.message).toContain('hosted:')
-    expect([...repository.calls, ...resolved]).toEqual([])
+    expect([...repository.calls, ...resolved]).toEqual(['team/app'])
   })
 
   test('to what could not exist are 400', async () => {

@@ -24,6 +24,10 @@ function ask(path: string, ns?: string): Outcome {
       outcome.opened = `${upstream.name} ${name}`
       return silentRepository
     },
+    openHosted(name) {
+      outcome.opened = `hosted ${name}`
+      return silentRepository
+    },
   })
   try {
     origins.resolve(path, ns)
@@ -140,6 +144,7 @@ describe('whatever is asked', () => {
     expect(openings.length).toBeGreaterThan(100)
     const hub = /^docker\.io (?:[a-z0-9]+[_-]*)+\//
     const others = /^(?:ghcr\.io|reg\.example:5000) [a-z0-9]+(?:[._/-]+[a-z0-9]+)*$/
-    expect(openings.filter((opened) => !hub.test(opened) && !others.test(opened))).toEqual([])
+    const hosted = /^hosted local\/[a-z0-9]/
+    expect(openings.filter((opened) => !hub.test(opened) && !others.test(opened) && !hosted.test(opened))).toEqual([])
   })
 })

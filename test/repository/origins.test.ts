@@ -24,6 +24,10 @@ function createTestOrigins(defaultUpstream = 'docker.io') {
       opened.push([upstream.name, name])
       return silentRepository
     },
+    openHosted(name) {
+      opened.push(['hosted', name])
+      return silentRepository
+    },
   })
   return { origins, opened }
 }
@@ -122,9 +126,13 @@ test('only Docker Hub has a library', () => {
 describe('hosted names are asked of nobody', () => {
   test.each(['local/app', 'local/a/b/c', 'charts/app', 'a/b/z', 'a/b/c/z'])('%s', (path) => {
     const { origins, opened } = createTestOrigins()
-    expect(failure(origins, path)).toMatchObject({ code: 'NAME_UNKNOWN', status: 404 })
-    expect(failure(origins, path, 'localhost:5000').detail).toContain('hosted name')
-    expect(opened).toEqual([])
+    for (const ns of [undefined, 'localhost:5000']) {
+      expect(origins.resolve(path, ns)).toMatchObject({ key: `hosted/${path}`, name: path, proxied: false })
+    }
+    expect(opened).toEqual([
+      ['hosted', path],
+      ['hosted', path],
+    ])
   })
 
   test.each(['local', 'charts/a/b', 'a/z', 'locals/app'])('%s is not one of them', (path) => {

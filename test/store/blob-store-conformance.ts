@@ -39,6 +39,17 @@ export function blobStoreConformance(name: string, open: () => Promise<OpenedBlo
       expect(await listed(store)).toEqual([])
     })
 
+    test('what is set aside is neither read nor listed, and makes way for the same digest', async () => {
+      const bytes = randomBytes(1000)
+      const { digest } = await adopt(bytes)
+      await store.setAside(digest)
+      expect(await store.open(digest)).toBeUndefined()
+      expect(await listed(store)).toEqual([])
+      await store.setAside(digest)
+      await adopt(bytes)
+      expect(await contentOf(await store.open(digest))).toEqual(bytes)
+    })
+
     test.each(['sha256', 'sha512'] as const)(
       'an adopted spool is read back under its %s digest and is gone',
       async (algorithm) => {

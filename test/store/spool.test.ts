@@ -30,6 +30,20 @@ describe('a spool', () => {
     await spool.discard()
   })
 
+  test('that is flushed can be read to its last byte, and takes more', async () => {
+    const { spools } = await spoolDirectory()
+    const spool = await spools.create('a')
+    const bytes = randomBytes(700_000)
+    await spool.append(bytes.subarray(0, 400_000))
+    await spool.flush()
+    expect(spool.written).toBe(400_000)
+    await spool.append(bytes.subarray(400_000))
+    await spool.flush()
+    expect(spool.written).toBe(700_000)
+    expect(await spool.seal()).toBe(digestOf(bytes))
+    await spool.discard()
+  })
+
   test('hashes with the algorithm that was asked for', async () => {
     const { spools } = await spoolDirectory()
     const spool = await spools.create('a', 'sha512')

@@ -15,6 +15,7 @@ type GoTool =
   | 'containerd'
   | 'ctr'
   | 'distribution'
+  | 'conformance'
 export type Tool = GoTool | 'skopeo' | 'podman' | 'buildah' | 'dpkg'
 
 /** Programs of test/clients/oracles, which install builds once for each state of their sources. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { chmod, utimes, writeFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { type Digest, digestOf, hexOf } from '../../src/oci/digest.ts'
+import { keys } from '../../src/catalog/records.ts'
 import { reconcile } from '../../src/upkeep/reconcile.ts'
 import { keepingOf, openShelf, type Shelf, type ShelfOptions } from '../catalog/shelf.ts'
 
@@ -40,7 +41,34 @@ describe('files under a catalog that knows them', () => {
     expect((await shelf.fileNames()).toSorted()).toEqual([hexOf(young), hexOf(kept.digest)].toSorted())
     expect(await shelf.catalog.blob(old)).toBeUndefined()
   })
+
+  it('that nobody else has get their record again where they have lost it', async () => {
+    const shelf = await opened()
+    const pushed = keepingOf(randomBytes(size), { proof: 'pushed' })
+    await shelf.catalog.keep(pushed)
+    await shelf.store.batch([{ delete: keys.blob(pushed.digest) }])
+    await utimes(shelf.pathOf(pushed.digest), 1, 1)
+    await run(await openShelfAgain(shelf), false)
+    expect(await shelf.fileNames()).toEqual([hexOf(pushed.digest)])
+  })
+
+  it('that nobody else has are set aside where their bytes are not what their name says', async () => {
+    const shelf = await opened()
+    const pushed = keepingOf(randomBytes(size), { proof: 'pushed' })
+    await shelf.catalog.keep(pushed)
+    await shelf.store.batch([{ delete: keys.blob(pushed.digest) }])
+    await chmod(shelf.pathOf(pushed.digest), 0o600)
+    await writeFile(shelf.pathOf(pushed.digest), randomBytes(size))
+    await run(await openShelfAgain(shelf), false)
+    expect(await shelf.fileNames()).toEqual([expect.stringMatching(`^sha256-${hexOf(pushed.digest)}[.]`)])
+  })
 })
+
+/** As a start does, so that nothing is remembered. */
+async function openShelfAgain(shelf: Shelf): Promise<Shelf> {
+  await shelf.catalog.close()
+  return openShelf({ directory: shelf.directory })
+}
 
 describe('files under a new catalog', () => {
   it('are re-hashed and kept without links, with the sources that stand beside them', async () => {

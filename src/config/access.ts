@@ -1,0 +1,44 @@
+/** `access`: who may do what, checked; the users themselves are read from their file by whoever asks them. */
+import { statSync } from 'node:fs'
+import type { Pattern } from '../oci/pattern.ts'
+import type { ReadOriginPattern } from './origin-patterns.ts'
+import { attempt, type Report } from './problem.ts'
+import type { AccessSettings } from './access-schema.ts'
+import { exposureOf, type SecretPlaces } from './secret.ts'
+
+export interface AccessConfig {
+  /** Absolute; it was there, and nobody else's, when the configuration was read. */
+  htpasswd: string
+  rules: readonly AccessRuleConfig[]
+}
+
+interface AccessRuleConfig {
+  users: readonly string[]
+  repositories: readonly Pattern[]
+  actions: readonly ('pull' | 'push' | 'delete')[]
+}
+
+interface AccessContext extends SecretPlaces {
+  readPattern: ReadOriginPattern
+  report: Report
+}
+
+export function readAccess(settings: AccessSettings, context: AccessContext): AccessConfig {
+  const { path, env, readPattern, report } = context
+  const htpasswd = path(settings.htpasswd)
+  attempt(() => checkFile(htpasswd, env), ['access', 'htpasswd'], report)
+  const rules = settings.rules.map((rule, index) => ({
+    ...rule,
+    repositories: rule.repositories.flatMap(
+      (text, place) => readPattern(text, ['access', 'rules', index, 'repositories', place], report) ?? [],
+    ),
+  }))
+  return { htpasswd, rules }
+}
+
+function checkFile(path: string, env: NodeJS.ProcessEnv): void {
+  const stats = statSync(path)
+  if (!stats.isFile()) throw new Error(`names ${path}, which is no file`)
+  const exposure = exposureOf(path, stats, env)
+  if (exposure) throw new Error(exposure)
+}

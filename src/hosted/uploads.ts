@@ -1,0 +1,120 @@
+/** All upload sessions: which there are, whose they are, and when they end. They survive a restart in files beside their spools. */
+import { randomBytes } from 'node:crypto'
+import type { RepositoryKey } from '../catalog/records.ts'
+import { OciError } from '../oci/errors.ts'
+import type { RepositoryName } from '../oci/name.ts'
+import type { StartUpload } from '../repository/hosted.ts'
+import { readSession, type Session, type UploadsOptions } from './session.ts'
+import { openUpload, type RunningUpload } from './upload.ts'
+
+export interface Uploads {
+  start(repository: RepositoryKey, options: StartUpload): Promise<RunningUpload>
+  find(repository: RepositoryKey, id: string, by: string): Promise<RunningUpload | undefined>
+  /** Ends those that nobody has gone on with. */
+  expire(): Promise<void>
+  /** When something was last uploaded into a repository, ms since the epoch: now where a session is open. */
+  lastIn(name: RepositoryName): number
+  /** Ends what runs; the sessions stay for the next start. */
+  close(): Promise<void>
+}
+
+interface Known {
+  session: Session
+  usedAt: number
+  opened?: Promise<RunningUpload>
+}
+
+/** Sessions in all; one that has been idle for a while makes way for a new one. */
+const mostSessions = 1000
+const idleFor = 10 * 60_000
+
+export async function createUploads(options: UploadsOptions): Promise<Uploads> {
+  const { sessions, takeRoom, warn, now } = options
+  const all = new Map<string, Known>()
+  const lastUses = new Map<RepositoryName, number>()
+  const startedAt = now()
+  for (const session of await sessions.all(readSession)) {
+    all.set(session.id, { session, usedAt: session.startedAt })
+  }
+
+  function open(known: Known): Promise<RunningUpload> {
+    const { session } = known
+    known.opened ??= openUpload({
+      ...options,
+      session,
+      onUse() {
+        known.usedAt = now()
+        lastUses.set(session.name, known.usedAt)
+      },
+      onEnd() {
+        all.delete(session.id)
+        lastUses.set(session.name, now())
+      },
+    }).catch((error: unknown) => {
+      delete known.opened
+      throw error
+    })
+    return known.opened
+  }
+
+  async function makeWay(): Promise<void> {
+    if (all.size < mostSessions) return
+    const [oldest] = [...all.values()].toSorted((a, b) => a.usedAt - b.usedAt)
+    if (oldest && now() - oldest.usedAt > idleFor && (await end(oldest))) return
+    throw new OciError('TOOMANYREQUESTS', `${mostSessions} uploads are open already: finish or cancel some.`, {
+      retryAfter: 60,
+    })
+  }
+
+  async function end(known: Known): Promise<boolean> {
+    const upload = await open(known)
+    if (upload.isBusy()) return false
+    await upload.cancel()
+    return true
+  }
+
+  return {
+    async start({ name }, { by, size, algorithm = 'sha256' }) {
+      await makeWay()
+      const reservation = await takeRoom(size ?? 1)
+      reservation.release()
+      const session: Session = { id: randomBytes(16).toString('hex'), name, by, algorithm, startedAt: now() }
+      const known: Known = { session, usedAt: session.startedAt }
+      all.set(session.id, known)
+      try {
+        await sessions.write(session.id, JSON.stringify(session))
+        return await open(known)
+      } catch (error) {
+        all.delete(session.id)
+        await sessions.delete(session.id).catch(() => {})
+        throw error
+      }
+    },
+    async find({ name }, id, by) {
+      const known = all.get(id)
+      if (!known || known.session.name !== name || known.session.by !== by) return undefined
+      if (isOld(known.usedAt, options) && (await end(known))) return undefined
+      return open(known)
+    },
+    async expire() {
+      for (const known of all.values()) {
+        if (!isOld(known.usedAt, options)) continue
+        await end(known).catch((error: unknown) => warn('an upload that is over could not be deleted', error))
+      }
+      for (const [name, at] of lastUses) if (isOld(at, options)) lastUses.delete(name)
+    },
+    lastIn(name) {
+      for (const { session } of all.values()) if (session.name === name) return now()
+      // What was uploaded before a restart may still be named.
+      return lastUses.get(name) ?? startedAt
+    },
+    async close() {
+      const opened = [...all.values()].flatMap((known) => known.opened ?? [])
+      await Promise.allSettled(opened.map(async (upload) => (await upload).close()))
+    },
+  }
+}
+
+function isOld(at: number, { now, maxUploadAge }: UploadsOptions): boolean {
+  return Math.abs(now() - at) > maxUploadAge
+}

@@ -1,0 +1,110 @@
+/** The users as their file has them now: it is looked at again by whoever signs in, at most every `checkEvery` ms. */
+import { randomBytes } from 'node:crypto'
+import { open, stat } from 'node:fs/promises'
+import { type LineProblem, parseHtpasswd, type Users } from './htpasswd.ts'
+
+export interface UsersFile {
+  /** The hash of a user as the file has it now, and one to spend the same time on where there is no such user. */
+  hashFor(user: string): Promise<{ hash: string; isKnown: boolean }>
+}
+
+export interface UsersFileOptions {
+  path: string
+  /** ms between two looks at the file; default 500. */
+  checkEvery?: number
+  warn: (message: string, fields: Record<string, unknown>) => void
+}
+
+/** The start stops here. `sentences` has a line for each problem. */
+export class HtpasswdError extends Error {
+  readonly sentences: readonly string[]
+  constructor(sentences: readonly string[]) {
+    super(sentences.join('\n'))
+    this.name = 'HtpasswdError'
+    this.sentences = sentences
+  }
+}
+
+const largestFile = 1024 * 1024
+const nobody: Users = parseHtpasswd('').users
+
+/** @throws HtpasswdError where the file cannot be read whole, or a line of it cannot be used */
+export async function openUsersFile(options: UsersFileOptions): Promise<UsersFile> {
+  const { path, checkEvery = 500, warn } = options
+  const first = await load(path).catch((error: unknown) => {
+    throw new HtpasswdError([`${path}: ${reasonOf(error)}`])
+  })
+  if (first.problems.length > 0) throw new HtpasswdError(first.problems.map((problem) => sentenceFor(path, problem)))
+  let current = { ...first, dummy: dummyHash(first.users) }
+  let looked = performance.now()
+  let looking: Promise<void> | undefined
+
+  /** Where it cannot be read, nobody can sign in: whoever removes the file means it. */
+  async function look(): Promise<void> {
+    try {
+      if ((await stampOf(path)) === current.stamp) return
+      const { users, stamp, problems } = await load(path)
+      current = { users, stamp, problems, dummy: dummyHash(users) }
+      for (const problem of problems.slice(0, 10)) warn('a user is left out', { why: sentenceFor(path, problem) })
+    } catch (error) {
+      const reason = reasonOf(error)
+      if (current.stamp !== reason) warn('nobody can sign in', { why: `${path}: ${reason}` })
+      current = { users: nobody, stamp: reason, problems: [], dummy: dummyHash(nobody) }
+    } finally {
+      looked = performance.now()
+      looking = undefined
+    }
+  }
+
+  return {
+    async hashFor(user) {
+      if (performance.now() - looked >= checkEvery) looking ??= look()
+      await looking
+      const { users, dummy } = current
+      const hash = users.hashes.get(user)
+      return { hash: hash ?? dummy, isKnown: hash !== undefined }
+    },
+  }
+}
+
+async function load(path: string): Promise<{ users: Users; stamp: string; problems: LineProblem[] }> {
+  const file = await open(path)
+  try {
+    const stats = await file.stat({ bigint: true })
+    if (!stats.isFile()) throw new Error('is no file')
+    if (stats.size > largestFile) throw new Error('is larger than 1 MiB')
+    return { ...parseHtpasswd(await file.readFile('utf8')), stamp: stampFrom(stats) }
+  } finally {
+    await file.close()
+  }
+}
+
+async function stampOf(path: string): Promise<string> {
+  return stampFrom(await stat(path, { bigint: true }))
+}
+
+/** Also changes where a file was put in the place of another of the same time and size. */
+function stampFrom({
+  dev,
+  ino,
+  size,
+  mtimeNs,
+  ctimeNs,
+}: Record<'dev' | 'ino' | 'size' | 'mtimeNs' | 'ctimeNs', bigint>) {
+  return [dev, ino, size, mtimeNs, ctimeNs].join(' ')
+}
+
+/** No password fits it: its bytes are random. */
+function dummyHash({ cost }: Users): string {
+  const characters = randomBytes(64).toString('base64').replaceAll('+', '.').slice(0, 53)
+  return `$2b$${String(cost).padStart(2, '0')}$${characters}`
+}
+
+function sentenceFor(path: string, { line, reason }: LineProblem): string {
+  return `${path}:${line}: ${reason}`
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'cannot be read'
+  return 'code' in error ? `cannot be read (${String(error.code)})` : error.message
+}

@@ -1,0 +1,66 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { hashSync } from 'bcryptjs'
+import { expect, onTestFinished, test } from 'vitest'
+import { type ComparerOptions, createComparer } from '../../../src/registry/access/bcrypt.ts'
+import { cheapHash } from './house.ts'
+
+function open(options?: ComparerOptions) {
+  const comparer = createComparer(options)
+  onTestFinished(() => comparer.close())
+  return comparer
+}
+
+const hash = cheapHash('secret')
+
+test('compares with the hashes of bcrypt in all its spellings', async () => {
+  const comparer = open()
+  for (const spelling of ['$2a$', '$2b$', '$2y$']) {
+    const spelled = spelling + hash.slice(4)
+    expect(await comparer.compare({ password: 'secret', hash: spelled }, 'a')).toBe(true)
+    expect(await comparer.compare({ password: 'Secret', hash: spelled }, 'a')).toBe(false)
+  }
+})
+
+test('whoever asks once does not wait for all that another has asked', async () => {
+  const comparer = open()
+  const order: string[] = []
+  const dear = hashSync('secret', 8)
+  const many = Array.from({ length: 8 }, () =>
+    comparer.compare({ password: 'x', hash: dear }, 'many').then(() => order.push('many')),
+  )
+  const one = comparer.compare({ password: 'secret', hash }, 'one').then(() => order.push('one'))
+  await Promise.all([...many, one])
+  expect(order.indexOf('one')).toBeLessThan(3)
+})
+
+test('too many that wait are refused: of one, and in all', async () => {
+  const comparer = open({ mostOfOne: 2, most: 4 })
+  const ask = (from: string) => comparer.compare({ password: 'secret', hash }, from)
+  const asked = ['a', 'a', 'a', 'a', 'b', 'b', 'c'].map(ask)
+  const settled = await Promise.allSettled(asked)
+  // The first of them is not waiting any more.
+  expect(settled.map(({ status }) => status === 'fulfilled')).toEqual([true, true, true, false, true, true, false])
+  await expect(asked[3]).rejects.toMatchObject({ code: 'TOOMANYREQUESTS', status: 429, retryAfter: 1 })
+  expect(await ask('a')).toBe(true)
+})
+
+test('comparing does not hold up the event loop', async () => {
+  const comparer = open()
+  const dear = hashSync('secret', 11)
+  await comparer.compare({ password: 'secret', hash }, 'a')
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  delay.enable()
+  const since = performance.now()
+  for (let index = 0; index < 4; index += 1) await comparer.compare({ password: 'x', hash: dear }, 'a')
+  const took = performance.now() - since
+  delay.disable()
+  expect(took).toBeGreaterThan(100)
+  expect(delay.percentile(90) / 1e6).toBeLessThan(took / 8)
+})
+
+test('whoever waits when it ends is told so', async () => {
+  const comparer = createComparer()
+  const asked = Promise.allSettled([1, 2].map(() => comparer.compare({ password: 'secret', hash }, 'a')))
+  await comparer.close()
+  for (const one of await asked) expect(one).toMatchObject({ status: 'rejected', reason: { code: 'UNAVAILABLE' } })
+})
