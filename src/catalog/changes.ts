@@ -19,6 +19,19 @@ export type Change =
   | { tag: Tag; repository: RepositoryKey; record: TagRecord }
   | { untag: Tag; repository: RepositoryKey }
 
+/** What it is to keep content: links to it, and tags that mean it in every repository that it is linked to. */
+export function changesOfKeeping(kept: {
+  links: readonly Link[]
+  size: number
+  tags?: readonly { tag: Tag; record: TagRecord }[] | undefined
+}): Change[] {
+  const { links, size, tags = [] } = kept
+  return links.flatMap((link): Change[] => [
+    { link, size },
+    ...tags.map((tag): Change => ({ ...tag, repository: link.repository })),
+  ])
+}
+
 export function changeOperations(change: Change): Operation[] {
   if ('link' in change) return linkOperations(change.link)
   if ('unlink' in change) return unlinkOperation(change.unlink)

@@ -9,7 +9,7 @@ import type { Descriptor } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { Tag } from '../oci/name.ts'
 import type { BlobStore } from '../store/blob-store.ts'
-import { type Change, changeOperations } from './changes.ts'
+import { changeOperations, changesOfKeeping } from './changes.ts'
 import type { Commits } from './commits.ts'
 import { createHolds } from './holds.ts'
 import { holdersOf, isIrreplaceable, linkOperations, sourcesOf, union } from './links.ts'
@@ -152,7 +152,7 @@ export function createContent(options: ContentOptions): Content {
       keptAt: kept?.keptAt ?? now(),
       sources: union(before?.sources ?? [], sourcesOf(links)),
     }
-    const changes = changesIn(keeping)
+    const changes = changesOfKeeping({ links, size, tags: keeping.tags })
     operations.push({ put: keys.blob(digest), value: encode(record) }, ...changes.flatMap(changeOperations))
     if (edges) operations.push({ put: keys.edges(digest), value: encode(edges) })
     for (const { repository } of keeping.referring ? links : []) {
@@ -239,14 +239,6 @@ export function createContent(options: ContentOptions): Content {
         else await places.remove(digest, 'file')
       }),
   }
-}
-
-function changesIn({ links, bytes, tags = [] }: Keeping): Change[] {
-  const size = sizeOf(bytes)
-  return links.flatMap((link): Change[] => [
-    { link, size },
-    ...tags.map((tag): Change => ({ ...tag, repository: link.repository })),
-  ])
 }
 
 /** A file is never worse: it outlives the catalog. */

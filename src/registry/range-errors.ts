@@ -23,18 +23,26 @@ export function unknownProfile(text: string): OciError {
   return new OciError('RANGE_INVALID', sentence, { status: 400, facts: { profiles } })
 }
 
+/** Why tags lost; of a list of any size, how many are not named. */
+export interface Explained {
+  losers: readonly Loser[]
+  losersLeftOut?: number
+}
+
 /** RANGE_UNSATISFIED 404, with the nearest tags, and why each lost where somebody asked for that. */
 export function unsatisfied(
   name: string,
   { range, profile, listing, nearest }: Resolution,
-  losers?: readonly Loser[],
+  explained: Partial<Explained> = {},
 ): OciError {
   const near = nearest()
   const sentences = [
     `No tag of ${name} matches ${JSON.stringify(range)} by the rules of ${profile}${among(listing.among)}.`,
     ...(near.length > 0 ? [`The nearest: ${near.join(', ')}.`] : []),
   ]
-  return new OciError('RANGE_UNSATISFIED', sentences.join(' '), { facts: { range, profile, nearest: near, losers } })
+  return new OciError('RANGE_UNSATISFIED', sentences.join(' '), {
+    facts: { range, profile, nearest: near, ...explained },
+  })
 }
 
 /** RANGE_UNSATISFIED 404: what matches is listed and does not exist. */

@@ -3,10 +3,10 @@ import { setImmediate } from 'node:timers/promises'
 import { OciError } from '../oci/errors.ts'
 import type { Listing } from '../repository/repository.ts'
 import type { Resolution } from '../repository/resolve.ts'
-import { explain, type Loser } from '../version/explain.ts'
+import { explain } from '../version/explain.ts'
 import { type Answer, jsonAnswer } from './answer.ts'
 import { freshnessHeaders } from './headers.ts'
-import { gone, noRange, rangeError, unsatisfied } from './range-errors.ts'
+import { type Explained, gone, noRange, rangeError, unsatisfied } from './range-errors.ts'
 import { askedBy } from './range-query.ts'
 import type { Served } from './served.ts'
 import type { Named } from './target.ts'
@@ -24,8 +24,9 @@ export async function versionsAnswer({ repository, rules, ranges }: Served, targ
   if (!resolution) throw new TypeError('a range was asked for and none decided')
   const { tag, range, profile, listing } = resolution
   const why = query.get('why') === 'true'
-  if (tag === undefined) throw unsatisfied(name, resolution, why ? await losersOf(resolution) : undefined)
+  if (tag === undefined) throw unsatisfied(name, resolution, why ? await explained(resolution) : undefined)
   if (!manifest) throw gone(name, { ...resolution, tag })
+  const candidates = resolution.candidates()
   const body = {
     name,
     range,
@@ -33,27 +34,31 @@ export async function versionsAnswer({ repository, rules, ranges }: Served, targ
     tag,
     digest: manifest.digest,
     mediaType: manifest.mediaType,
-    candidates: resolution.candidates().slice(0, mostNamed),
+    candidates: candidates.slice(0, mostNamed),
     freshAt: freshAt(listing),
     warning: manifest.warning,
-    ...(why && { losers: await losersOf(resolution) }),
+    ...(candidates.length > mostNamed && { candidatesLeftOut: candidates.length - mostNamed }),
+    ...(why && (await explained(resolution))),
   }
   return jsonAnswer(200, 'application/json', JSON.stringify(body), freshnessHeaders(manifest))
 }
 
-/** More than any registry has; what a hostile one lists must not become answers of any size. */
+/** Of candidates and of losers: what a hostile registry lists must not become answers of any size. */
 const mostNamed = 20_000
 
 let turn: Promise<unknown> = Promise.resolve()
 
 /** Explaining 15,000 tags takes milliseconds: one at a time, and other requests in between. */
-async function losersOf({ range, profile, listing, tag: given }: Resolution): Promise<Loser[]> {
+async function explained({ range, profile, listing, tag: given }: Resolution): Promise<Explained> {
   const mine = turn.then(() => setImmediate())
   turn = mine
   await mine
   // A tag that is held is no loser, although another is better by now.
   const losers = explain(range, listing.items, profile).filter(({ tag }) => tag !== given)
-  return losers.slice(0, mostNamed)
+  return {
+    losers: losers.slice(0, mostNamed),
+    ...(losers.length > mostNamed && { losersLeftOut: losers.length - mostNamed }),
+  }
 }
 
 /** When the origin last confirmed the list; `undefined` where it is not the origin's own. */

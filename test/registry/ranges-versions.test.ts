@@ -1,6 +1,8 @@
 /** `tags/list?range=`, `_entrepot/versions/resolve` and the discovery of extensions. */
 import { describe, expect, test } from 'vitest'
+import { imageType } from '../proxied/house.ts'
 import { type Doors, errorOf, openDoors } from './doors.ts'
+import { ask as askRegistry, serve } from './serve.ts'
 
 const tags = ['1.2.0', '1.9.0', '1.9.0-alpine', '1.10.0', '2.0.0', 'latest']
 const list = '/v2/app/tags/list'
@@ -197,4 +199,18 @@ describe('_oci/ext/discover', () => {
     const [head, get] = [await doors.head('/v2/_oci/ext/discover'), await doors.get('/v2/_oci/ext/discover')]
     expect({ ...head.headers, date: '' }).toEqual({ ...get.headers, date: '' })
   })
+})
+
+test('of a list of any size no more than 20,000 are named, and how many are left out is said', async () => {
+  const tags = Array.from({ length: 20_005 }, (_, index) => `1.0.${index}`)
+  const others = Array.from({ length: 20_001 }, (_, index) => `2.0.${index}`)
+  const manifest = { bytes: Buffer.from('{}'), mediaType: imageType }
+  const { port } = await serve({ tags: [...tags, ...others], manifests: { '1.0.20004': manifest } })
+  const ask = async (query: string) =>
+    JSON.parse((await askRegistry(port, 'GET', `/v2/app/_entrepot/versions/resolve?${query}`)).body.toString())
+  const found = await ask('range=1.x&why=true')
+  expect(found).toMatchObject({ tag: '1.0.20004', candidatesLeftOut: 5 })
+  expect([found.candidates.length, found.losers.length, found.losersLeftOut]).toEqual([20_000, 20_000, 20_005])
+  const { detail } = (await ask('range=3.x&why=true')).errors[0]
+  expect([detail.losers.length, detail.losersLeftOut]).toEqual([20_000, 20_006])
 })
