@@ -202,10 +202,10 @@ describe('_oci/ext/discover', () => {
 })
 
 test('of a list of any size no more than 20,000 are named, and how many are left out is said', async () => {
-  const tags = Array.from({ length: 20_005 }, (_, index) => `1.0.${index}`)
+  const matching = Array.from({ length: 20_005 }, (_, index) => `1.0.${index}`)
   const others = Array.from({ length: 20_001 }, (_, index) => `2.0.${index}`)
   const manifest = { bytes: Buffer.from('{}'), mediaType: imageType }
-  const { port } = await serve({ tags: [...tags, ...others], manifests: { '1.0.20004': manifest } })
+  const { port } = await serve({ tags: [...matching, ...others], manifests: { '1.0.20004': manifest } })
   const ask = async (query: string) =>
     JSON.parse((await askRegistry(port, 'GET', `/v2/app/_entrepot/versions/resolve?${query}`)).body.toString())
   const found = await ask('range=1.x&why=true')
