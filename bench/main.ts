@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { type Finding, printTable } from './report.ts'
 import { type Scenario, withWorkspace } from './workspace.ts'
 import { coldBlob } from './scenarios/cold-blob.ts'
+import { bombs } from './scenarios/json-bombs.ts'
 import { manyClients } from './scenarios/many-clients.ts'
 import { ranges } from './scenarios/ranges.ts'
 import { slowReaders } from './scenarios/slow-readers.ts'
@@ -14,6 +15,7 @@ const scenarios: Record<string, Scenario> = {
   'warm-manifest': warmManifest,
   'cold-blob': coldBlob,
   'many-clients': manyClients,
+  'json-bombs': bombs,
   'slow-readers': slowReaders,
   ranges,
 }
