@@ -4,6 +4,7 @@ import { type Finding, printTable } from './report.ts'
 import { type Scenario, withWorkspace } from './workspace.ts'
 import { coldBlob } from './scenarios/cold-blob.ts'
 import { manyClients } from './scenarios/many-clients.ts'
+import { pushes } from './scenarios/push.ts'
 import { ranges } from './scenarios/ranges.ts'
 import { slowReaders } from './scenarios/slow-readers.ts'
 import { warmBlob } from './scenarios/warm-blob.ts'
@@ -14,6 +15,7 @@ const scenarios: Record<string, Scenario> = {
   'warm-manifest': warmManifest,
   'cold-blob': coldBlob,
   'many-clients': manyClients,
+  push: pushes,
   'slow-readers': slowReaders,
   ranges,
 }

@@ -4,6 +4,7 @@ import type { RepositoryKey } from '../catalog/records.ts'
 import { OciError } from '../oci/errors.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { StartUpload } from '../repository/hosted.ts'
+import type { Spool } from '../store/spool.ts'
 import { readSession, type Session, type UploadsOptions } from './session.ts'
 import { openUpload, type RunningUpload } from './upload.ts'
 
@@ -29,7 +30,7 @@ const mostSessions = 1000
 const idleFor = 10 * 60_000
 
 export async function createUploads(options: UploadsOptions): Promise<Uploads> {
-  const { sessions, takeRoom, warn, now } = options
+  const { sessions, spools, takeRoom, warn, now } = options
   const all = new Map<string, Known>()
   const lastUses = new Map<RepositoryName, number>()
   const startedAt = now()
@@ -37,11 +38,12 @@ export async function createUploads(options: UploadsOptions): Promise<Uploads> {
     all.set(session.id, { session, usedAt: session.startedAt })
   }
 
-  function open(known: Known): Promise<RunningUpload> {
+  async function openWith(known: Known, spool: Promise<Spool>): Promise<RunningUpload> {
     const { session } = known
-    known.opened ??= openUpload({
+    return openUpload({
       ...options,
       session,
+      spool: await spool,
       onUse() {
         known.usedAt = now()
         lastUses.set(session.name, known.usedAt)
@@ -50,11 +52,20 @@ export async function createUploads(options: UploadsOptions): Promise<Uploads> {
         all.delete(session.id)
         lastUses.set(session.name, now())
       },
-    }).catch((error: unknown) => {
+    })
+  }
+
+  function open(known: Known, spoolOf: (session: Session) => Promise<Spool> = resumed): Promise<RunningUpload> {
+    known.opened ??= openWith(known, spoolOf(known.session)).catch((error: unknown) => {
       delete known.opened
       throw error
     })
     return known.opened
+  }
+
+  /** Goes on where an earlier process stopped, where there is something to go on with. */
+  async function resumed({ id, algorithm }: Session): Promise<Spool> {
+    return (await spools.resume(id, algorithm)) ?? (await spools.create(id, algorithm))
   }
 
   async function makeWay(): Promise<void> {
@@ -83,7 +94,7 @@ export async function createUploads(options: UploadsOptions): Promise<Uploads> {
       all.set(session.id, known)
       try {
         await sessions.write(session.id, JSON.stringify(session))
-        return await open(known)
+        return await open(known, ({ id }) => spools.create(id, algorithm))
       } catch (error) {
         all.delete(session.id)
         await sessions.delete(session.id).catch(() => {})
