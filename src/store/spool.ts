@@ -29,8 +29,6 @@ export interface Spool {
   seal(): Promise<Digest>
   /** A copy of the hash of the first `position` bytes, to go on with elsewhere after a failed write. */
   hashAt(): Promise<{ hash: Hash; position: number }>
-  /** After a failed write: the bytes that were taken and are not in the file, those from `written` on. */
-  rest(): Uint8Array[]
   /** Writes what waits and closes; the file stays as a partial if it holds anything. Idempotent, as `discard` is. */
   close(): Promise<void>
   /** Closes and deletes the file. */
@@ -80,7 +78,6 @@ export function createSpool(options: SpoolOptions): Spool {
     flush: tail.flush,
     seal: async () => hashedDigest(algorithm, await tail.seal()),
     hashAt: tail.hashAt,
-    rest: tail.rest,
     close: () => (closing ??= end(false)),
     discard: () => {
       if (closing === undefined) tail.drop()
@@ -100,8 +97,6 @@ function createTail({ handle, size, algorithm }: SpoolOptions) {
   let hashed = 0
   const blocks = createBlocks()
   const ahead = createSyncAhead(handle, size)
-  /** What a failed write has not written of its block. */
-  let unwritten: Uint8Array = new Uint8Array()
   let failure: { error: unknown } | undefined
   let state: 'open' | 'sealed' | 'dropped' = 'open'
   let drained = true
@@ -161,7 +156,6 @@ function createTail({ handle, size, algorithm }: SpoolOptions) {
       hash = next
     } catch (error) {
       hash.update(block.subarray(0, written - hashed))
-      unwritten = block.subarray(written - hashed)
       throw error
     } finally {
       hashed = written
@@ -214,7 +208,6 @@ function createTail({ handle, size, algorithm }: SpoolOptions) {
       if (hashed < size) requireSound()
       return { hash: hash.copy(), position: hashed }
     },
-    rest: () => [unwritten, blocks.filled()].filter((bytes) => bytes.length > 0),
     drop: () => {
       state = 'dropped'
       blocks.release()
