@@ -25,7 +25,7 @@ interface Known {
   opened?: Promise<RunningUpload>
 }
 
-/** Sessions in all; one that has been idle for a while makes way for a new one. */
+/** Sessions in all, which survive a restart with an open file each. */
 const mostSessions = 1000
 const idleFor = 10 * 60_000
 
@@ -68,10 +68,15 @@ export async function createUploads(options: UploadsOptions): Promise<Uploads> {
     return (await spools.resume(id, algorithm)) ?? (await spools.create(id, algorithm))
   }
 
-  async function makeWay(): Promise<void> {
+  /** Whoever has the most open makes way for others at once; for oneself only what has been idle for a while does. */
+  async function makeWay(by: string): Promise<void> {
     if (all.size < mostSessions) return
-    const [oldest] = [...all.values()].toSorted((a, b) => a.usedAt - b.usedAt)
-    if (oldest && now() - oldest.usedAt > idleFor && (await end(oldest))) return
+    const most = heaviest(all.values())
+    const known = [...all.values()].toSorted((a, b) => a.usedAt - b.usedAt)
+    for (const one of known) {
+      const isIdle = now() - one.usedAt > idleFor
+      if ((isIdle || (most !== by && one.session.by === most)) && (await end(one))) return
+    }
     throw new OciError('TOOMANYREQUESTS', `${mostSessions} uploads are open already: finish or cancel some.`, {
       retryAfter: 60,
     })
@@ -86,7 +91,7 @@ export async function createUploads(options: UploadsOptions): Promise<Uploads> {
 
   return {
     async start({ name }, { by, size, algorithm = 'sha256' }) {
-      await makeWay()
+      await makeWay(by)
       const reservation = await takeRoom(size ?? 1)
       reservation.release()
       const session: Session = { id: randomBytes(16).toString('hex'), name, by, algorithm, startedAt: now() }
@@ -124,6 +129,14 @@ export async function createUploads(options: UploadsOptions): Promise<Uploads> {
       await Promise.allSettled(opened.map(async (upload) => (await upload).close()))
     },
   }
+}
+
+/** The user who has the most sessions. */
+function heaviest(known: Iterable<Known>): string | undefined {
+  const counts = new Map<string, number>()
+  for (const { session } of known) counts.set(session.by, (counts.get(session.by) ?? 0) + 1)
+  const [first] = [...counts].toSorted(([, one], [, other]) => other - one)
+  return first?.[0]
 }
 
 function isOld(at: number, { now, maxUploadAge }: UploadsOptions): boolean {
