@@ -1,12 +1,19 @@
-/** Clients in processes of their own: readers of bodies, and wrk for many small requests. */
+/** Clients in processes of their own: readers of bodies, pushers, and wrk for many small requests. */
 import { join } from 'node:path'
 import { run } from '../test/support/process.ts'
+import type { Pushing, PushingResult } from './pusher.ts'
 import type { Reading, ReadingResult } from './reader.ts'
 
 export async function read(reading: Reading): Promise<ReadingResult> {
-  const program = join(import.meta.dirname, 'reader.ts')
-  const printed = await run(process.execPath, [program, JSON.stringify(reading)], { timeout: 600_000 })
-  return JSON.parse(printed) as ReadingResult
+  return JSON.parse(await inProcess('reader.ts', reading)) as ReadingResult
+}
+
+export async function push(pushing: Pushing): Promise<PushingResult> {
+  return JSON.parse(await inProcess('pusher.ts', pushing)) as PushingResult
+}
+
+function inProcess(program: string, task: Reading | Pushing): Promise<string> {
+  return run(process.execPath, [join(import.meta.dirname, program), JSON.stringify(task)], { timeout: 600_000 })
 }
 
 /** GB/s (10^9) of one client that takes what comes. */

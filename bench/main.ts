@@ -5,6 +5,7 @@ import { type Scenario, withWorkspace } from './workspace.ts'
 import { coldBlob } from './scenarios/cold-blob.ts'
 import { bombs } from './scenarios/json-bombs.ts'
 import { manyClients } from './scenarios/many-clients.ts'
+import { pushes } from './scenarios/push.ts'
 import { ranges } from './scenarios/ranges.ts'
 import { slowReaders } from './scenarios/slow-readers.ts'
 import { warmBlob } from './scenarios/warm-blob.ts'
@@ -16,6 +17,7 @@ const scenarios: Record<string, Scenario> = {
   'cold-blob': coldBlob,
   'many-clients': manyClients,
   'json-bombs': bombs,
+  push: pushes,
   'slow-readers': slowReaders,
   ranges,
 }

@@ -52,16 +52,10 @@ export function createPlaces({ records, files, spool }: PlaceOptions): Places {
     return undefined
   }
 
-  async function putFile(digest: Digest, path: string, size: number): Promise<void> {
-    // What stands there has no sound record: the new bytes take its place, whatever its size.
-    await files.delete(digest)
-    await files.adopt(path, { digest, size })
-  }
-
   async function putBytes(digest: Digest, bytes: Uint8Array): Promise<void> {
     const written = await spool(bytes)
     try {
-      await putFile(digest, written.path, bytes.length)
+      await files.adopt(written.path, { digest, size: bytes.length })
     } finally {
       await written.close()
     }
@@ -81,7 +75,7 @@ export function createPlaces({ records, files, spool }: PlaceOptions): Places {
         await putBytes(digest, bytes.bytes)
       } else {
         if (!isFile) return [{ put: keys.inline(digest), value: await takeSpool(bytes.spool) }]
-        await putFile(digest, bytes.spool, bytes.size)
+        await files.adopt(bytes.spool, { digest, size: bytes.size })
       }
       return []
     },

@@ -41,6 +41,10 @@ const lowWater = 0.85
 /** What must come before an eviction that freed nothing is tried again: each walks through all that is kept. */
 const growth = 0.01
 
+/** ms, and bytes beyond those that are asked for. */
+const lookEvery = 100
+const plenty = 1024 ** 3
+
 export function createRoom(options: RoomOptions): Room {
   const { maxSize } = options
   const high = Math.floor(maxSize * highWater)
@@ -51,12 +55,14 @@ export function createRoom(options: RoomOptions): Room {
   let relieving = false
   /** Where an eviction that freed nothing left `used`: it is not tried again before some more has come. */
   let futileAt = Number.NEGATIVE_INFINITY
+  /** What the disk had to give when it was asked, less what was kept since. */
+  let seen = { spare: 0, at: Number.NEGATIVE_INFINITY }
 
   async function take(bytes: number): Promise<boolean> {
     // What is on disk already needs no more of it.
     if (bytes <= 0) return true
     if (bytes > maxSize) return false
-    const missing = takeNow(bytes, await spare())
+    const missing = takeNow(bytes, await spareFor(bytes))
     if (missing === 0) return true
     await options.evict(missing)
     return takeNow(bytes, await spare()) === 0
@@ -90,6 +96,13 @@ export function createRoom(options: RoomOptions): Room {
     }
   }
 
+  /** Where there is plenty, a look at the disk is believed for a while. */
+  async function spareFor(bytes: number): Promise<number> {
+    const isEnough = performance.now() - seen.at < lookEvery && seen.spare - reserved - bytes > plenty
+    if (!isEnough) seen = { spare: await spare(), at: performance.now() }
+    return seen.spare
+  }
+
   async function spare(): Promise<number> {
     const disk = await statfs(options.folder)
     const free = disk.bavail * disk.bsize
@@ -103,6 +116,7 @@ export function createRoom(options: RoomOptions): Room {
     const end = (kept: number) => {
       used += kept - held
       reserved -= held
+      seen.spare -= kept
       held = 0
     }
     return {

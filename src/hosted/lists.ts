@@ -42,7 +42,9 @@ export function createLists(catalog: Catalog): Lists {
   async function fromTagSchema(repository: RepositoryKey, subject: Digest): Promise<Descriptor[]> {
     const tag = parseTag(`${algorithmOf(subject)}-${hexOf(subject).slice(0, 64)}`)
     const record = tag && (await catalog.tag(repository, tag))
-    const kept = record && (await catalog.manifest(repository, record.digest))
+    // cosign copies an index under the tag of its own digest: what it names are no referrers.
+    if (!record || record.digest === subject) return []
+    const kept = await catalog.manifest(repository, record.digest)
     if (!kept || !isIndexType(kept.link.mediaType)) return []
     const here: Descriptor[] = []
     for (const descriptor of childrenOf(kept.bytes, kept.link.mediaType)) {

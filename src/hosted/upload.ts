@@ -21,16 +21,16 @@ export interface RunningUpload extends Upload {
 
 export interface OpenUploadOptions extends UploadsOptions {
   session: Session
+  /** What has arrived of it. */
+  spool: Spool
   onUse: () => void
   onEnd: () => void
 }
 
-/** Goes on where an earlier process stopped, where there is something to go on with. */
-export async function openUpload(options: OpenUploadOptions): Promise<RunningUpload> {
-  const { session, catalog, spools, room, takeRoom, sessions } = options
-  const { id, name, algorithm } = session
+export function openUpload(options: OpenUploadOptions): RunningUpload {
+  const { session, spool, catalog, room, takeRoom, sessions } = options
+  const { id, name } = session
   const repository = { origin: hostedOrigin, name }
-  const spool = (await spools.resume(id, algorithm)) ?? (await spools.create(id, algorithm))
   /** Bytes in the spool that room is counted for. */
   let counted = spool.written
   let busy = false

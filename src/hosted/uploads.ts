@@ -4,6 +4,7 @@ import type { RepositoryKey } from '../catalog/records.ts'
 import { OciError } from '../oci/errors.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { StartUpload } from '../repository/hosted.ts'
+import type { Spool } from '../store/spool.ts'
 import { readSession, type Session, type UploadsOptions } from './session.ts'
 import { openUpload, type RunningUpload } from './upload.ts'
 
@@ -24,12 +25,12 @@ interface Known {
   opened?: Promise<RunningUpload>
 }
 
-/** Sessions in all; one that has been idle for a while makes way for a new one. */
+/** Sessions in all, which survive a restart with an open file each. */
 const mostSessions = 1000
 const idleFor = 10 * 60_000
 
 export async function createUploads(options: UploadsOptions): Promise<Uploads> {
-  const { sessions, takeRoom, warn, now } = options
+  const { sessions, spools, takeRoom, warn, now } = options
   const all = new Map<string, Known>()
   const lastUses = new Map<RepositoryName, number>()
   const startedAt = now()
@@ -37,11 +38,12 @@ export async function createUploads(options: UploadsOptions): Promise<Uploads> {
     all.set(session.id, { session, usedAt: session.startedAt })
   }
 
-  function open(known: Known): Promise<RunningUpload> {
+  async function openWith(known: Known, spool: Promise<Spool>): Promise<RunningUpload> {
     const { session } = known
-    known.opened ??= openUpload({
+    return openUpload({
       ...options,
       session,
+      spool: await spool,
       onUse() {
         known.usedAt = now()
         lastUses.set(session.name, known.usedAt)
@@ -50,17 +52,31 @@ export async function createUploads(options: UploadsOptions): Promise<Uploads> {
         all.delete(session.id)
         lastUses.set(session.name, now())
       },
-    }).catch((error: unknown) => {
+    })
+  }
+
+  function open(known: Known, spoolOf: (session: Session) => Promise<Spool> = resumed): Promise<RunningUpload> {
+    known.opened ??= openWith(known, spoolOf(known.session)).catch((error: unknown) => {
       delete known.opened
       throw error
     })
     return known.opened
   }
 
-  async function makeWay(): Promise<void> {
+  /** Goes on where an earlier process stopped, where there is something to go on with. */
+  async function resumed({ id, algorithm }: Session): Promise<Spool> {
+    return (await spools.resume(id, algorithm)) ?? (await spools.create(id, algorithm))
+  }
+
+  /** Whoever has the most open makes way for others at once; for oneself only what has been idle for a while does. */
+  async function makeWay(by: string): Promise<void> {
     if (all.size < mostSessions) return
-    const [oldest] = [...all.values()].toSorted((a, b) => a.usedAt - b.usedAt)
-    if (oldest && now() - oldest.usedAt > idleFor && (await end(oldest))) return
+    const most = heaviest(all.values())
+    const known = [...all.values()].toSorted((a, b) => a.usedAt - b.usedAt)
+    for (const one of known) {
+      const isIdle = now() - one.usedAt > idleFor
+      if ((isIdle || (most !== by && one.session.by === most)) && (await end(one))) return
+    }
     throw new OciError('TOOMANYREQUESTS', `${mostSessions} uploads are open already: finish or cancel some.`, {
       retryAfter: 60,
     })
@@ -75,7 +91,7 @@ export async function createUploads(options: UploadsOptions): Promise<Uploads> {
 
   return {
     async start({ name }, { by, size, algorithm = 'sha256' }) {
-      await makeWay()
+      await makeWay(by)
       const reservation = await takeRoom(size ?? 1)
       reservation.release()
       const session: Session = { id: randomBytes(16).toString('hex'), name, by, algorithm, startedAt: now() }
@@ -83,7 +99,7 @@ export async function createUploads(options: UploadsOptions): Promise<Uploads> {
       all.set(session.id, known)
       try {
         await sessions.write(session.id, JSON.stringify(session))
-        return await open(known)
+        return await open(known, ({ id }) => spools.create(id, algorithm))
       } catch (error) {
         all.delete(session.id)
         await sessions.delete(session.id).catch(() => {})
@@ -113,6 +129,14 @@ export async function createUploads(options: UploadsOptions): Promise<Uploads> {
       await Promise.allSettled(opened.map(async (upload) => (await upload).close()))
     },
   }
+}
+
+/** The user who has the most sessions. */
+function heaviest(known: Iterable<Known>): string | undefined {
+  const counts = new Map<string, number>()
+  for (const { session } of known) counts.set(session.by, (counts.get(session.by) ?? 0) + 1)
+  const [first] = [...counts].toSorted(([, one], [, other]) => other - one)
+  return first?.[0]
 }
 
 function isOld(at: number, { now, maxUploadAge }: UploadsOptions): boolean {

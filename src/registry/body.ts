@@ -1,6 +1,8 @@
 /** The body of a request as it arrives: bounded in time by its progress, since one limit for all would cut long uploads or let stalled ones stay. */
 import type { IncomingMessage } from 'node:http'
+import { freeChunk } from '../oci/chunk.ts'
 import { OciError } from '../oci/errors.ts'
+import { arrivalsOf } from './arrivals.ts'
 import type { Head } from './guard.ts'
 
 export interface Body {
@@ -11,6 +13,8 @@ export interface Body {
    * @throws OciError BLOB_UPLOAD_INVALID where the body breaks off, or comes too slowly
    */
   bytes: AsyncIterable<Uint8Array>
+  /** The same for a reader that is done with each chunk when it asks for the next one: its memory is freed then. */
+  passing: AsyncIterable<Uint8Array>
 }
 
 export interface Pace {
@@ -23,12 +27,15 @@ export interface Pace {
 /** @throws OciError UNSUPPORTED 415 for an encoded body: digests are of the bytes as they are */
 export function bodyOfIncoming(head: Head, incoming: IncomingMessage, pace: Pace = {}): Body {
   const length = lengthOf(head)
-  return { length, bytes: length === 0 ? nothing() : arriving(incoming, pace) }
+  const bytes = length === 0 ? nothing() : arriving(incoming, pace)
+  return { length, bytes, passing: freed(bytes) }
 }
 
 /** Where there is no server there is no socket that could stall. */
 export function bodyOfRequest(head: Head, request: Request): Body {
-  return request.body ? { length: lengthOf(head), bytes: request.body } : { length: 0, bytes: nothing() }
+  // Its memory is the caller's.
+  const bytes = request.body ?? nothing()
+  return { length: request.body ? lengthOf(head) : 0, bytes, passing: bytes }
 }
 
 /** Whether a client that says so much sends a body at all. */
@@ -53,17 +60,15 @@ async function* nothing(): AsyncIterable<Uint8Array> {}
 
 async function* arriving(incoming: IncomingMessage, pace: Pace): AsyncIterable<Uint8Array> {
   const { window = 60_000, leastBytes = 60 * 1024 } = pace
-  // To destroy it would end the connection, on which the answer is still to go out.
-  const chunks = incoming.iterator({ destroyOnReturn: false })
+  const arrivals = arrivalsOf(incoming)
   let patience = window
   let came = 0
   try {
     for (;;) {
       const since = performance.now()
       const stalled = setTimeout(() => incoming.destroy(tooSlow(window)), patience)
-      const next = await chunks.next().finally(() => clearTimeout(stalled))
-      if (next.done) return
-      const chunk: Uint8Array = next.value
+      const chunk = await arrivals.next().finally(() => clearTimeout(stalled))
+      if (!chunk) return
       came += chunk.length
       patience -= performance.now() - since
       if (came >= leastBytes) [patience, came] = [window, 0]
@@ -72,7 +77,14 @@ async function* arriving(incoming: IncomingMessage, pace: Pace): AsyncIterable<U
   } catch (error) {
     throw error instanceof OciError ? error : brokenOff(error)
   } finally {
-    await chunks.return?.()
+    arrivals.stop()
+  }
+}
+
+async function* freed(bytes: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  for await (const chunk of bytes) {
+    yield chunk
+    freeChunk(chunk)
   }
 }
 

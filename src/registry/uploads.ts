@@ -101,7 +101,7 @@ async function uploadWhole(push: Push, target: Named, digest: Digest): Promise<A
 }
 
 function append(upload: Upload, body: Body, chunk: Chunk | undefined): Promise<void> {
-  return upload.append(body.bytes, chunk?.start, chunk?.length ?? body.length)
+  return upload.append(body.passing, chunk?.start, chunk?.length ?? body.length)
 }
 
 /** From the repository that the client names, or from any; of those that it may read. Where none has it, the client uploads. */

@@ -56,7 +56,7 @@ export interface Upload {
   /** Bytes taken. */
   readonly offset: number
   /**
-   * Streams a body in; one at a time. Where the body breaks off, what had arrived stays, and `offset` says how much that is.
+   * Streams a body in; one at a time. A chunk must be copied before the next one is asked for. Where the body breaks off, what had arrived stays, and `offset` says how much that is.
    * @param start where the client says that the body begins: it must be `offset`
    * @param length bytes that the client says will come
    * @throws OciError RANGE_INVALID (416) out of order or beside another body, SIZE_INVALID where the body has another length, DENIED without room

@@ -7,7 +7,7 @@ export interface BlobStore {
   open(digest: Digest): Promise<ByteSource | undefined>
   /**
    * Takes ownership of a spool file on the same file system that is complete and verified, and makes it durable under its digest:
-   * fsync, rename, fsync of the directory. Where the digest is there already, the spool is deleted and the old file stays.
+   * fsync, rename, fsync of the directory. What was under the digest before is replaced.
    */
   adopt(spool: string, blob: { digest: Digest; size: number }): Promise<void>
   delete(digest: Digest): Promise<void>

@@ -13,15 +13,15 @@ import { hasCode } from './errors.ts'
 export function createFileStore(directory: string): BlobStore {
   const directories = createDirectories(directory)
 
-  async function place(spool: string, path: string, size: number): Promise<void> {
+  async function place(spool: string, path: string): Promise<void> {
     try {
-      await moveInto(spool, path, size)
+      await moveInto(spool, path)
     } catch (error) {
       if (!hasCode(error, 'ENOENT')) throw error
       // Somebody has deleted a directory that was there before.
       directories.forget()
       await directories.make(dirname(path))
-      await moveInto(spool, path, size)
+      await moveInto(spool, path)
     }
   }
 
@@ -32,7 +32,7 @@ export function createFileStore(directory: string): BlobStore {
       try {
         await directories.make(dirname(path))
         await sealSpool(spool, blob.size)
-        await place(spool, path, blob.size)
+        await place(spool, path)
       } catch (error) {
         await rm(spool, { force: true }).catch(() => {})
         throw error
@@ -108,32 +108,15 @@ async function sealSpool(spool: string, size: number): Promise<void> {
   }
 }
 
-async function moveInto(spool: string, path: string, size: number): Promise<void> {
-  const directory = dirname(path)
-  if (await isThere(path, size)) {
-    await unlink(spool)
-    // The file may come from a process that died between its rename and its fsync of the directory.
-    await syncDirectory(directory)
-    return
-  }
+async function moveInto(spool: string, path: string): Promise<void> {
   await rename(spool, path)
   try {
     failpoint('files.renamed')
-    await syncDirectory(directory)
+    await syncDirectory(dirname(path))
     failpoint('files.directory-synced')
   } catch (error) {
     await rm(path, { force: true })
     throw error
-  }
-}
-
-/** A file of another size is a torn one: the new bytes take its place. */
-async function isThere(path: string, size: number): Promise<boolean> {
-  try {
-    const found = await lstat(path)
-    return found.isFile() && found.size === size
-  } catch (error) {
-    return ignoreAbsence(error) ?? false
   }
 }
 

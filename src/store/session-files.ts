@@ -3,10 +3,11 @@
  * the same key is `<64 hex>.<16 hex>`. A line `<crc32> <text>`; a torn one is no session.
  */
 import { createHash } from 'node:crypto'
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { failpoint } from '../observe/failpoint.ts'
+import { hasCode } from './errors.ts'
 
 export interface SessionFiles {
   write(key: string, text: string): Promise<void>
@@ -25,7 +26,9 @@ export function createSessionFiles(directory: string): SessionFiles {
     },
     async delete(key) {
       failpoint('session.deleting')
-      await rm(pathOf(key), { force: true })
+      await unlink(pathOf(key)).catch((error: unknown) => {
+        if (!hasCode(error, 'ENOENT')) throw error
+      })
       failpoint('session.deleted')
     },
     async all(read) {

@@ -6,6 +6,8 @@ import { createHash, type Hash } from 'node:crypto'
 import { rm, type FileHandle } from 'node:fs/promises'
 import { failpoint } from '../observe/failpoint.ts'
 import { createBlocks } from './blocks.ts'
+import { createSyncAhead } from './sync-ahead.ts'
+import { writeAll } from './write-all.ts'
 import { hashedDigest, type Digest, type DigestAlgorithm } from '../oci/digest.ts'
 
 export interface Spool {
@@ -27,8 +29,6 @@ export interface Spool {
   seal(): Promise<Digest>
   /** A copy of the hash of the first `position` bytes, to go on with elsewhere after a failed write. */
   hashAt(): Promise<{ hash: Hash; position: number }>
-  /** After a failed write: the bytes that were taken and are not in the file, those from `written` on. */
-  rest(): Uint8Array[]
   /** Writes what waits and closes; the file stays as a partial if it holds anything. Idempotent, as `discard` is. */
   close(): Promise<void>
   /** Closes and deletes the file. */
@@ -78,7 +78,6 @@ export function createSpool(options: SpoolOptions): Spool {
     flush: tail.flush,
     seal: async () => hashedDigest(algorithm, await tail.seal()),
     hashAt: tail.hashAt,
-    rest: tail.rest,
     close: () => (closing ??= end(false)),
     discard: () => {
       if (closing === undefined) tail.drop()
@@ -97,8 +96,7 @@ function createTail({ handle, size, algorithm }: SpoolOptions) {
   let hash = createHash(algorithm)
   let hashed = 0
   const blocks = createBlocks()
-  /** What a failed write has not written of its block. */
-  let unwritten: Uint8Array = new Uint8Array()
+  const ahead = createSyncAhead(handle, size)
   let failure: { error: unknown } | undefined
   let state: 'open' | 'sealed' | 'dropped' = 'open'
   let drained = true
@@ -141,23 +139,23 @@ function createTail({ handle, size, algorithm }: SpoolOptions) {
       await writeBlock(block).catch((error: unknown) => {
         failure = { error }
       })
+      ahead.reached(written)
       notify()
     }
     drained = true
     notify()
   }
   async function writeBlock(block: Uint8Array) {
-    const ahead = hash.copy()
+    const next = hash.copy()
     try {
       failpoint('spool.writing')
       const writing = writeAll(handle, block, written, (count) => (written += count))
-      ahead.update(block)
+      next.update(block)
       await writing
       failpoint('spool.written')
-      hash = ahead
+      hash = next
     } catch (error) {
       hash.update(block.subarray(0, written - hashed))
-      unwritten = block.subarray(written - hashed)
       throw error
     } finally {
       hashed = written
@@ -199,6 +197,7 @@ function createTail({ handle, size, algorithm }: SpoolOptions) {
       await until(() => drained)
       requireSound()
       if (dropped()) throw new Error('The spool was discarded.')
+      await ahead.settled()
       blocks.release()
       notify()
       failpoint('spool.sealed')
@@ -209,7 +208,6 @@ function createTail({ handle, size, algorithm }: SpoolOptions) {
       if (hashed < size) requireSound()
       return { hash: hash.copy(), position: hashed }
     },
-    rest: () => [unwritten, blocks.filled()].filter((bytes) => bytes.length > 0),
     drop: () => {
       state = 'dropped'
       blocks.release()
@@ -219,6 +217,8 @@ function createTail({ handle, size, algorithm }: SpoolOptions) {
       await ready
       await taking
       await until(() => drained)
+      await ahead.settled().catch(() => {})
+      blocks.release()
       notify()
     },
   }
@@ -235,15 +235,5 @@ async function rehash(handle: FileHandle, hash: Hash, size: number, wanted: () =
     if (bytesRead === 0) throw new Error('The partial has become shorter while it was read.')
     hash.update(buffer.subarray(0, bytesRead))
     position += bytesRead
-  }
-}
-
-/** A disk that fills up takes a part and says so at the next write only. */
-async function writeAll(handle: FileHandle, bytes: Uint8Array, start: number, onWritten: (count: number) => void) {
-  for (let done = 0; done < bytes.length;) {
-    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, start + done)
-    if (bytesWritten === 0) throw new Error('The disk took no bytes and gave no reason.')
-    onWritten(bytesWritten)
-    done += bytesWritten
   }
 }

@@ -3,6 +3,7 @@
  * a third less time for a large body (docs/performance.md).
  */
 import type { OnReadOpts, Socket } from 'node:net'
+import { freeChunk } from '../oci/chunk.ts'
 
 const firstBytes = 64 * 1024
 const largeBytes = 512 * 1024
@@ -55,6 +56,5 @@ export function giveBack(chunk: Uint8Array): void {
     if (spares.length < mostSpares && buffer.byteLength === largeBytes) spares.push(Buffer.from(buffer))
     return
   }
-  // Memory that holds more than the chunk may be in use elsewhere.
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === length) buffer.transfer(0)
+  freeChunk(chunk)
 }

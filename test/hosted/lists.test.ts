@@ -152,4 +152,14 @@ describe('referrers', () => {
     expect(items[0]).toHaveProperty('artifactType')
     expect(items[1]?.artifactType).toBe('application/x.older')
   })
+
+  test('are not the platforms of an index that is tagged with its own digest, as cosign copies it', async () => {
+    const repository = (await openHouse()).repository('local/app')
+    const image = await imageOf(repository, { layers: [Buffer.from('amd64')] })
+    await repository.putManifest({ digest: digestOf(image) }, image, ociManifest)
+    const platform = { mediaType: ociManifest, digest: digestOf(image), size: image.length }
+    const index = jsonBytes({ schemaVersion: 2, mediaType: ociIndex, manifests: [platform] })
+    await repository.putManifest(tagged(digestOf(index).replace(':', '-')), index, ociIndex)
+    expect((await repository.referrers(digestOf(index)))?.items).toEqual([])
+  })
 })

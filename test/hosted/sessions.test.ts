@@ -92,6 +92,18 @@ describe('a session', () => {
     await repository.startUpload({ by })
     expect(await repository.upload(first.id, by)).toBeUndefined()
   })
+
+  test('of whoever has the most makes way for another user at once', async () => {
+    const repository = (await openHouse()).repository('local/app')
+    const kept = await repository.startUpload({ by: 'ci' })
+    const first = await repository.startUpload({ by: 'greedy' })
+    for (let count = 2; count < 1000; count += 1) await repository.startUpload({ by: 'greedy' })
+    expect(await refusal(repository.startUpload({ by: 'greedy' }))).toMatchObject({ code: 'TOOMANYREQUESTS' })
+    const { id } = await repository.startUpload({ by: 'ci' })
+    expect(await repository.upload(id, 'ci')).toBeDefined()
+    expect(await repository.upload(kept.id, 'ci')).toBeDefined()
+    expect(await repository.upload(first.id, 'greedy')).toBeUndefined()
+  })
 })
 
 async function startWith(house: Awaited<ReturnType<typeof openHouse>>, bytes: Uint8Array) {

@@ -41,7 +41,7 @@ export function createMemoryHosted(key = 'hosted/team/app', mountable: ReadonlyS
       async append(body, start, length) {
         if (start !== undefined && start !== sizeOf(id)) throw new OciError('RANGE_INVALID', 'Out of order.')
         const before = sizeOf(id)
-        for await (const chunk of body) sessions.get(id)?.chunks.push(chunk)
+        for await (const chunk of body) sessions.get(id)?.chunks.push(Buffer.from(chunk))
         if (length !== undefined && sizeOf(id) - before !== length)
           throw new OciError('SIZE_INVALID', 'Another length.')
       },

@@ -24,7 +24,7 @@ const steps = [
   'level.batch-after',
 ]
 
-/** Runs the commits until the failpoint, or a delay in ms, kills them; gives the digests that were acknowledged. */
+/** Runs the commits until the failpoint, or a delay in ms after the first of them, kills them; gives the digests that were acknowledged. */
 async function commitUntilKilled(data: string, options: { failpoint?: string; delay?: number; seed?: string }) {
   const count = options.delay === undefined ? '12' : '400'
   const running = spawn(process.execPath, [child, data, count, options.seed ?? 'a'], {
@@ -33,7 +33,8 @@ async function commitUntilKilled(data: string, options: { failpoint?: string; de
   })
   let output = ''
   running.stdout.setEncoding('utf8').on('data', (text: string) => (output += text))
-  if (options.delay !== undefined) setTimeout(() => running.kill('SIGKILL'), options.delay)
+  if (options.delay !== undefined)
+    running.stdout.once('data', () => setTimeout(() => running.kill('SIGKILL'), options.delay))
   const [, signal] = await once(running, 'close')
   return { signal: String(signal), acknowledged: output.split('\n').filter(Boolean) }
 }
@@ -90,7 +91,7 @@ describe('a process that is killed', () => {
     const data = await temporaryDirectory()
     const acknowledged: string[] = []
     for (let round = 0; round < 12; round += 1) {
-      const killed = await commitUntilKilled(data, { delay: 100 + 35 * round, seed: `${round}` })
+      const killed = await commitUntilKilled(data, { delay: 20 * round, seed: `${round}` })
       acknowledged.push(...killed.acknowledged)
       const found = await inspect(data)
       expect(found.damaged).toEqual([])

@@ -158,7 +158,7 @@ describe('a failed write', () => {
     await spool.discard()
   })
 
-  test('leaves what is needed to go on elsewhere: the bytes in the file, their hash, and the rest', async () => {
+  test('leaves what is needed to go on elsewhere: the bytes in the file, and their hash', async () => {
     const { spools } = await spoolDirectory()
     const bytes = randomBytes(6_000_000)
     const spool = await spools.create('a')
@@ -171,10 +171,8 @@ describe('a failed write', () => {
       })(),
     ).rejects.toMatchObject({ code: 'ENOSPC' })
     const { hash, position } = await spool.hashAt()
-    const rest = Buffer.concat(spool.rest())
     expect(position).toBe(spool.written)
     expect(position).toBeGreaterThan(0)
-    expect(rest).toEqual(bytes.subarray(position, position + rest.length))
     hash.update(bytes.subarray(position))
     expect(`sha256:${hash.digest('hex')}`).toBe(digestOf(bytes))
     expect((await tail(spool, position)).equals(bytes.subarray(0, position))).toBe(true)
