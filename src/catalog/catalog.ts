@@ -24,6 +24,8 @@ export interface Catalog extends Content, Answers {
   restore(isDoubtful: boolean): Promise<Restored>
   /** A record that came from the journal is corrupt: the next start makes all of them again. */
   doubt(): Promise<void>
+  /** Whether that has happened since the start: what reads as absent may be there. */
+  isDoubtful(): boolean
   close(): Promise<void>
 }
 
@@ -41,7 +43,7 @@ export interface CatalogOptions {
 export function createCatalog(options: CatalogOptions): Catalog {
   const { store, files, journal, now = Date.now } = options
   const records = createRecordStore(store)
-  const commits = createCommits(records, journal.journal)
+  const commits = createCommits({ ...options, records, journal: journal.journal })
   const uses = createUses(store, now)
   return {
     ...createContent({ ...options, records, commits, uses, now }),
@@ -50,10 +52,12 @@ export function createCatalog(options: CatalogOptions): Catalog {
     filesAreKnown: async () => (await records.bytes(keys.filesKnown())) !== undefined,
     setFilesKnown: (known) =>
       records.write([known ? { put: keys.filesKnown(), value: encode({}) } : { delete: keys.filesKnown() }]),
-    restore: (isDoubtful) => restore({ records, files, ...journal }, isDoubtful),
-    doubt: () => records.write([{ put: keys.doubt(), value: encode({}) }]),
+    restore: (isDoubtful) => restore({ records, commits, files, ...journal }, isDoubtful),
+    doubt: () => commits.doubt(),
+    isDoubtful: () => commits.isDoubtful(),
     async close() {
       try {
+        await commits.close()
         await uses.close()
       } finally {
         await journal.journal.close()

@@ -1,7 +1,7 @@
 /** What a manifest reaches, and whether all of it is kept: a client that gets a manifest asks the same endpoint for the rest. */
 import type { Digest } from '../oci/digest.ts'
 import type { ManifestFacts } from '../oci/manifest.ts'
-import { isContainerConfigType } from '../oci/media-types.ts'
+import { isContainerConfigType, isContainerLayerType } from '../oci/media-types.ts'
 import type { Tag } from '../oci/name.ts'
 import type { Content } from './content.ts'
 import type { EdgesRecord, Kind, Link, RepositoryKey } from './records.ts'
@@ -68,9 +68,10 @@ export function edgesOf(facts: ManifestFacts): EdgesRecord | undefined {
   return { kind, children }
 }
 
-/** An image's first child is its config. */
-function isContainer({ children: [config] }: ManifestFacts): boolean {
-  return config !== undefined && isContainerConfigType(config.mediaType)
+/** An image's first child is its config. Under the one of a container cosign keeps signatures, whose config no client reads. */
+function isContainer({ children: [config, ...layers] }: ManifestFacts): boolean {
+  if (config === undefined || !isContainerConfigType(config.mediaType)) return false
+  return layers.length === 0 || layers.some(({ mediaType }) => isContainerLayerType(mediaType))
 }
 
 async function isThere(

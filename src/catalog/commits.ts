@@ -7,16 +7,11 @@ import { failpoint } from '../observe/failpoint.ts'
 import type { Journal } from '../store/journal.ts'
 import type { Operation } from '../store/key-value.ts'
 import { type Change, entryOf } from './changes.ts'
+import { type CompactorOptions, createCompactor } from './compactor.ts'
+import { createLock } from './lock.ts'
+import { positionOperation, readPosition } from './position.ts'
 import type { RecordStore } from './record-store.ts'
 import { encode, keys } from './records.ts'
-
-/** Where the records stand in the journal. */
-export interface JournalRecord {
-  id: string
-  position: number
-  /** Bytes of the journal when it was last written anew. */
-  base: number
-}
 
 export interface Commits {
   /**
@@ -25,6 +20,19 @@ export interface Commits {
    * @throws when it could not be made durable; then neither journal nor records have any of it
    */
   write(operations: Operation[], changes: readonly Change[]): Promise<void>
+  /** A record that came from the journal is corrupt: the next start makes all of them again. Until then absence proves nothing. */
+  doubt(): Promise<void>
+  isDoubtful(): boolean
+  /** All of them were made again. */
+  believe(): Promise<void>
+  /** Ends what runs beside the writes. */
+  close(): Promise<void>
+}
+
+export interface CommitsOptions extends Pick<CompactorOptions, 'small' | 'retryAfter'> {
+  records: RecordStore
+  journal: Journal
+  warn?: (message: string, error: unknown) => void
 }
 
 interface Waiting {
@@ -37,16 +45,23 @@ interface Waiting {
 /** Entries of one append. */
 const mostAtOnce = 256
 
-export function createCommits(records: RecordStore, journal: Journal): Commits {
+export function createCommits(options: CommitsOptions): Commits {
+  const { records, journal, warn = () => {} } = options
   let waiting: Waiting[] = []
   let isWorking = false
+  let isDoubtful = false
+  const locked = createLock()
+  const between = <T>(step: () => Promise<T>) => locked('journal', step)
+  const doubt = () =>
+    isDoubtful ? 'A record of the catalog is corrupt: restart, so that it is made again.' : undefined
+  const compactor = createCompactor({ ...options, between, doubt, warn })
 
   async function work(): Promise<void> {
     while (waiting.length > 0) {
       const group = waiting.slice(0, mostAtOnce)
       waiting = waiting.slice(mostAtOnce)
       try {
-        await writeGroup(group)
+        await between(() => writeGroup(group))
         for (const { resolve } of group) resolve()
       } catch (error) {
         for (const { reject } of group) reject(error)
@@ -57,11 +72,11 @@ export function createCommits(records: RecordStore, journal: Journal): Commits {
 
   async function writeGroup(group: Waiting[]): Promise<void> {
     const before = journal.end
+    const { base } = (await readPosition(records)) ?? { base: 0 }
     await journal.append(group.map(({ changes }) => entryOf(changes)))
     failpoint('journal.appended')
-    const known = await records.read<JournalRecord>(keys.journal())
     const operations = group.flatMap((one) => one.operations)
-    operations.push(positionOperation({ id: journal.id, position: journal.end, base: known?.base ?? 0 }))
+    operations.push(positionOperation({ id: journal.id, position: journal.end, base }))
     try {
       await records.write(operations)
     } catch (error) {
@@ -69,6 +84,7 @@ export function createCommits(records: RecordStore, journal: Journal): Commits {
       await journal.takeBack(before).catch(() => {})
       throw error
     }
+    compactor.look(base)
   }
 
   return {
@@ -82,9 +98,15 @@ export function createCommits(records: RecordStore, journal: Journal): Commits {
       }
       return promise
     },
+    doubt() {
+      isDoubtful = true
+      return records.write([{ put: keys.doubt(), value: encode({}) }])
+    },
+    isDoubtful: () => isDoubtful,
+    async believe() {
+      isDoubtful = false
+      if (await records.bytes(keys.doubt())) await records.write([{ delete: keys.doubt() }])
+    },
+    close: () => compactor.stop(),
   }
-}
-
-export function positionOperation(record: JournalRecord): Operation {
-  return { put: keys.journal(), value: encode(record) }
 }

@@ -77,7 +77,8 @@ export interface TagsRecord {
 }
 
 export interface ReferrersRecord {
-  descriptors: Descriptor[]
+  /** Absent where the upstream has no such API. */
+  descriptors?: Descriptor[]
   credential: string
   checkedAt: number
 }
@@ -113,6 +114,9 @@ export const keys = {
   refersTo: (repository: RepositoryKey, digest: Digest) =>
     `refers-to ${repository.origin} ${repository.name} ${digest}`,
   allRefersTo: () => 'refers-to ',
+  /** Content whose last link a client has taken away, until its bytes have gone. */
+  toFree: (digest: Digest) => `to-free ${digest}`,
+  allToFree: () => 'to-free ',
   used: (digest: Digest) => `used ${digest}`,
   allUsed: () => 'used ',
   pin: (repository: RepositoryKey, reference: string) => `pin ${repository.origin} ${repository.name} ${reference}`,
@@ -122,9 +126,9 @@ export const keys = {
   doubt: () => 'doubt',
 }
 
-/** Whether a record can be made again from the journal, as far as its key tells. */
+/** Whether a record can be made again from the journal, as far as its key tells, which is the prefix of a scan where more is damaged. */
 export function isFromJournal(key: string): boolean {
-  return key.includes(` ${hostedOrigin} `) || /^(?:blob|edges) /.test(key)
+  return key.includes(` ${hostedOrigin} `) || /^(?:blob|edges) |^(?:link|tag) $|^link-of (?:\S+ )?$/.test(key)
 }
 
 /** The last part of a key: a digest, a tag or a kind. */

@@ -5,7 +5,7 @@ import { OciError } from '../oci/errors.ts'
 import { type ManifestFacts, readManifest } from '../oci/manifest.ts'
 import type { BlobStore } from '../store/blob-store.ts'
 import type { Operation } from '../store/key-value.ts'
-import { type Change, changeOperations } from './changes.ts'
+import { type Change, changeOperations, type Linked } from './changes.ts'
 import { edgesOf } from './closure.ts'
 import type { RecordStore } from './record-store.ts'
 import { type BlobRecord, encode, keys, type Link } from './records.ts'
@@ -27,12 +27,24 @@ export async function replayOperations(options: ReplayOptions, changes: Iterable
     if ('link' in change) {
       operations.push(...(await blobOperations(options, change)))
       if (change.link.kind === 'manifest') operations.push(...(await manifestOperations(options, change.link)))
-    } else if ('unlink' in change && change.unlink.kind === 'manifest') {
-      const { repository, digest } = change.unlink
-      operations.push(...(await unreferringOperations(options.records, repository, digest)))
+    } else if ('unlink' in change) {
+      operations.push(...(await endOperations(options, change.unlink)))
     }
   }
   return operations
+}
+
+/** Its bytes may be what nobody came to free: upkeep looks whether another link names them. */
+async function endOperations(
+  { records, files }: ReplayOptions,
+  { repository, kind, digest }: Linked,
+): Promise<Operation[]> {
+  const source = await files.open(digest)
+  await source?.close()
+  return [
+    ...(source ? [{ put: keys.toFree(digest), value: encode({}) }] : []),
+    ...(kind === 'manifest' ? await unreferringOperations(records, repository, digest) : []),
+  ]
 }
 
 /** The commit order has made the file whole before the entry; whether it still is, the first reader finds out. */

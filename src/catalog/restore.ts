@@ -4,15 +4,16 @@
  * itself is lost, it is written again from the records.
  */
 import type { BlobStore } from '../store/blob-store.ts'
-import type { Journal, OpenedJournal } from '../store/journal.ts'
+import type { OpenedJournal } from '../store/journal.ts'
 import type { Operation } from '../store/key-value.ts'
-import { type Change, changesOf, entryOf, subjectOf } from './changes.ts'
-import { type JournalRecord, positionOperation } from './commits.ts'
+import { type Change, changesOf, subjectOf } from './changes.ts'
+import type { Commits } from './commits.ts'
+import { changesInRecords, compact } from './compact.ts'
 import { unlinkOperation } from './links.ts'
+import { positionOperation, readPosition } from './position.ts'
 import type { RecordStore } from './record-store.ts'
-import { type BlobRecord, cannotBeFetched, decode, hostedOrigin, keys, type Link, type TagRecord } from './records.ts'
+import { cannotBeFetched, decode, hostedOrigin, keys, type Link } from './records.ts'
 import { replayOperations } from './replay.ts'
-import { parseName, parseTag } from '../oci/name.ts'
 
 export interface Restored {
   /** `rebuilt`: all of it; `rewritten`: the journal was lost, and is as the records have it. */
@@ -25,30 +26,26 @@ export interface Restored {
 
 export interface RestoreOptions extends OpenedJournal {
   records: RecordStore
+  commits: Pick<Commits, 'believe'>
   files: BlobStore
 }
 
-/** Above this size, and five times what it was when it was last written anew, a journal is written anew. */
-const smallJournal = 4 * 1024 * 1024
-
 /** @param isLost whether the records were made anew, or some of them are lost */
 export async function restore(options: RestoreOptions, isLost: boolean): Promise<Restored> {
-  const { records, journal, isNew, damaged } = options
-  const isDoubted = (await records.bytes(keys.doubt())) !== undefined
-  const isDoubtful = isLost || isDoubted
-  const known = await records.read<JournalRecord>(keys.journal())
+  const { records, commits, journal, isNew, damaged } = options
+  const isDoubtful = isLost || (await records.bytes(keys.doubt())) !== undefined
+  const known = await readPosition(records)
   const isSame = known?.id === journal.id
   if (isNew || (isSame && known.position > journal.end && !isDoubtful)) {
-    return { how: (await rewriteFromRecords(options)) > 0 ? 'rewritten' : 'replayed', entries: 0, damaged }
+    return { how: (await writeAnew(options)) ? 'rewritten' : 'replayed', entries: 0, damaged }
   }
   const from = isSame && !isDoubtful ? known.position : 0
   if (from === 0) await clear(records, known !== undefined)
   const base = isSame ? known.base : 0
   const entries = await replay(options, from, base)
-  if (isDoubted) await records.write([{ delete: keys.doubt() }])
+  if (from === 0) await commits.believe()
   // What the damaged lines said may still stand in the records.
-  if (damaged > 0) await rewriteFromRecords(options)
-  else if (journal.end > smallJournal + 4 * base) await compact(records, journal)
+  if (damaged > 0) await writeAnew(options)
   return { how: from === 0 && entries > 0 ? 'rebuilt' : 'replayed', entries, damaged }
 }
 
@@ -95,50 +92,11 @@ async function clear(records: RecordStore, hasPosition: boolean): Promise<void> 
   if (operations.length > 0) await records.write(operations)
 }
 
-/** @returns how many entries it has then */
-async function rewriteFromRecords({ records, journal }: RestoreOptions): Promise<number> {
-  // A first start: nothing is written that could fail.
-  if ((await changesInRecords(records).next()).done) return 0
-  let entries = 0
-  const written = async function* () {
-    for await (const change of changesInRecords(records)) {
-      entries += 1
-      yield entryOf([change])
-    }
+/** From the records, before anything changes. False where they have nothing to say: a first start writes nothing that could fail. */
+async function writeAnew({ records, journal }: RestoreOptions): Promise<boolean> {
+  for await (const _ of changesInRecords(records)) {
+    await compact({ records, journal, between: (work) => work(), requireGoing: () => {} })
+    return true
   }
-  await journal.replace(written())
-  await notePosition(records, journal)
-  return entries
-}
-
-async function* changesInRecords(records: RecordStore): AsyncGenerator<Change> {
-  for await (const [, value] of records.scan(keys.links())) {
-    const link = decode<Link>(value)
-    if (!cannotBeFetched(link)) continue
-    const blob = await records.read<BlobRecord>(keys.blob(link.digest))
-    yield { link, size: blob?.size ?? 0 }
-  }
-  for await (const [key, value] of records.scan(`${keys.allTags()}${hostedOrigin} `)) {
-    const [, origin = '', name = '', text = ''] = key.split(' ')
-    const [parsed, tag] = [parseName(name), parseTag(text)]
-    if (parsed && tag) yield { tag, repository: { origin, name: parsed }, record: decode<TagRecord>(value) }
-  }
-}
-
-/** The journal without its history: of each thing the last that was said, unless it is that it has gone. */
-async function compact(records: RecordStore, journal: Journal): Promise<void> {
-  const last = new Map<string, Change>()
-  for await (const { entry } of journal.read(0)) {
-    for (const change of changesOf(entry)) {
-      const subject = subjectOf(change)
-      last.delete(subject)
-      if ('link' in change || 'tag' in change) last.set(subject, change)
-    }
-  }
-  await journal.replace(last.values().map((change) => entryOf([change])))
-  await notePosition(records, journal)
-}
-
-function notePosition(records: RecordStore, journal: Journal): Promise<void> {
-  return records.write([positionOperation({ id: journal.id, position: journal.end, base: journal.end })])
+  return false
 }

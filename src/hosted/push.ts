@@ -7,7 +7,7 @@ import { referringFrom } from '../catalog/referring.ts'
 import { algorithmOf, type Digest, digestOf } from '../oci/digest.ts'
 import { OciError } from '../oci/errors.ts'
 import { type ManifestFacts, readManifest } from '../oci/manifest.ts'
-import type { Reference, Tag } from '../oci/name.ts'
+import type { Reference, RepositoryName, Tag } from '../oci/name.ts'
 import type { PushedManifest } from '../repository/hosted.ts'
 import type { Blobs } from './blobs.ts'
 import type { Immutable } from './immutable.ts'
@@ -38,6 +38,8 @@ export interface Push {
   deleteTag(repository: RepositoryKey, tag: Tag): Promise<boolean>
   deleteManifest(repository: RepositoryKey, digest: Digest): Promise<boolean>
   deleteBlob(repository: RepositoryKey, digest: Digest): Promise<boolean>
+  /** How many manifests were put into the repository since the start. */
+  puts(name: RepositoryName): number
   /** Takes away a blob's link that was made at `madeAt`, while nothing else changes the repository and `isUnused` holds. */
   dropBlob(link: Link, isUnused: () => Promise<boolean>): Promise<boolean>
 }
@@ -45,6 +47,7 @@ export interface Push {
 export function createPush(options: PushOptions): Push {
   const { catalog, isImmutable, changed, warn, now } = options
   const locked = createLock()
+  const puts = new Map<RepositoryName, number>()
   const alone = <T>(repository: RepositoryKey, work: () => Promise<T>) => locked(repository.name, work)
 
   async function put(pushed: PutManifest, digest: Digest, facts: ManifestFacts): Promise<PushedManifest> {
@@ -78,6 +81,7 @@ export function createPush(options: PushOptions): Push {
       throw refusalOf(error)
     } finally {
       reservation.release()
+      puts.set(repository.name, (puts.get(repository.name) ?? 0) + 1)
       if (tags.length > 0) changed(repository)
     }
     return { digest, tags, ...(referring && { subject: referring.subject }) }
@@ -144,6 +148,7 @@ export function createPush(options: PushOptions): Push {
       return isGone
     },
     deleteBlob: (repository, digest) => alone(repository, () => deleteBlob(repository, digest)),
+    puts: (name) => puts.get(name) ?? 0,
     dropBlob: (link, isUnused) =>
       alone(link.repository, async () => (await isUnused()) && deleteBlob(link.repository, link.digest, link.at)),
   }

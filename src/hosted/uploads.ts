@@ -82,6 +82,14 @@ export async function createUploads(options: UploadsOptions): Promise<Uploads> {
     })
   }
 
+  /** Of one that an earlier process left, its spool says when it was last gone on with. */
+  async function isOver(known: Known): Promise<boolean> {
+    if (!isOld(known.usedAt, options)) return false
+    if (known.opened) return true
+    known.usedAt = (await spools.lastWrite(known.session.id)) ?? known.usedAt
+    return isOld(known.usedAt, options)
+  }
+
   async function end(known: Known): Promise<boolean> {
     const upload = await open(known)
     if (upload.isBusy()) return false
@@ -109,12 +117,12 @@ export async function createUploads(options: UploadsOptions): Promise<Uploads> {
     async find({ name }, id, by) {
       const known = all.get(id)
       if (!known || known.session.name !== name || known.session.by !== by) return undefined
-      if (isOld(known.usedAt, options) && (await end(known))) return undefined
+      if ((await isOver(known)) && (await end(known))) return undefined
       return open(known)
     },
     async expire() {
       for (const known of all.values()) {
-        if (!isOld(known.usedAt, options)) continue
+        if (!(await isOver(known))) continue
         await end(known).catch((error: unknown) => warn('an upload that is over could not be deleted', error))
       }
       for (const [name, at] of lastUses) if (isOld(at, options)) lastUses.delete(name)

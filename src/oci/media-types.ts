@@ -52,3 +52,10 @@ const containerConfigTypes = new Set([
 export function isContainerConfigType(mediaType: string): boolean {
   return containerConfigTypes.has(mediaType)
 }
+
+/** A layer of a container's file system, however it is packed; cosign's signatures have a container's config and other layers. */
+export function isContainerLayerType(mediaType: string): boolean {
+  return (
+    mediaType.startsWith('application/vnd.oci.image.layer.') || mediaType.startsWith('application/vnd.docker.image.')
+  )
+}

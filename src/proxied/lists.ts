@@ -1,7 +1,7 @@
 /** What an upstream lists: the tags of a repository, and what refers to a digest. Never immutable, kept for when it is in trouble. */
 import type { Catalog } from '../catalog/catalog.ts'
 import { isTagComplete } from '../catalog/closure.ts'
-import type { RepositoryKey, TagRecord, TagsRecord } from '../catalog/records.ts'
+import type { ReferrersRecord, RepositoryKey, TagRecord, TagsRecord } from '../catalog/records.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
 import { OciError } from '../oci/errors.ts'
@@ -42,14 +42,16 @@ export function createLists(options: ListOptions): Lists {
   const { catalog, upstream, visible, now, callTime } = options
   const answerTags = createAnswer<Tag[]>(options)
   const answerMissing = createAnswer<boolean>(options)
-  const answerReferrers = createAnswer<Descriptor[]>(options)
+  const answerReferrers = createAnswer<Descriptor[] | undefined>(options)
   const tryKeeping = createTryKeeping(options.warn)
 
   return {
     tags: (repository) => (options.offline ? tagsThatWork(repository) : tagsOf(repository)),
 
     async knows(repository, tag) {
-      if (await catalog.tag(repository, tag)) return true
+      const record = await catalog.tag(repository, tag)
+      const link = record && (await catalog.link(repository, 'manifest', record.digest))
+      if (record && (!link || visible(link))) return true
       const list = await keptTags(repository)
       // Offline there is nobody left who could know more.
       return list ? list.tags.includes(tag) : options.offline ? false : undefined
@@ -84,29 +86,35 @@ export function createLists(options: ListOptions): Lists {
       return undefined
     },
 
+    // That there is no such API is kept too: clients then use the tag schema, whose tags are kept, and an outage must not end that.
     async referrers(repository, subject) {
+      const known = await keptReferrers(repository, subject)
       const told = await answerReferrers({
         key: `referrers ${repository.origin} ${repository.name} ${subject}`,
-        freshFor: options.freshFor,
+        freshFor: known && !known.descriptors ? noReferrersFor : options.freshFor,
         absentFor: noReferrersFor,
         unknown: 'NOT_FOUND',
         kept: async () => {
-          const record = await catalog.referrers(repository, subject)
-          if (!record || !visible({ proof: 'fetched', credential: record.credential })) return undefined
-          return { value: record.descriptors, checkedAt: record.checkedAt, isComplete: always }
+          const record = await keptReferrers(repository, subject)
+          return record && { value: record.descriptors, checkedAt: record.checkedAt, isComplete: always }
         },
-        ask: async () => {
+        ask: async (kept) => {
           const checkedAt = now()
           const descriptors = await upstream.referrers(repository.name, subject, { within: callTime })
-          if (!descriptors) return undefined
+          if (!descriptors && kept?.value) return undefined
           const credential = await upstream.credentialIdentity(repository.name)
-          const record = { descriptors, credential, checkedAt }
+          const record = { ...(descriptors && { descriptors }), credential, checkedAt }
           await tryKeeping('a list of referrers', () => catalog.setReferrers(repository, subject, record))
           return { value: descriptors, changed: true }
         },
       })
-      return told && listing(told.value, told)
+      return told?.value && listing(told.value, told)
     },
+  }
+
+  async function keptReferrers(repository: RepositoryKey, subject: Digest): Promise<ReferrersRecord | undefined> {
+    const record = await catalog.referrers(repository, subject)
+    return record && visible({ proof: 'fetched', credential: record.credential }) ? record : undefined
   }
 
   async function keptTags(repository: RepositoryKey): Promise<TagsRecord | undefined> {

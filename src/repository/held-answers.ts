@@ -1,6 +1,7 @@
 /**
  * The tag that was given for a range a moment ago, for the client that asks again: a HEAD and the GET after it must not differ
- * because a newer tag was listed in between. Bounded twice, so that no client can keep an old tag for long.
+ * because a newer tag was listed in between. Bounded twice, so that no client can keep an old tag for long. For repositories of
+ * upstreams only: what is pushed here and deleted here is visible at once.
  */
 import { LRUCache } from 'lru-cache'
 

@@ -2,6 +2,7 @@
 import { parseTag, type Tag } from '../oci/name.ts'
 import type { Profile } from '../version/profile.ts'
 import { createHeldAnswers, type HoldOptions } from './held-answers.ts'
+import type { HostedRepository } from './hosted.ts'
 import { createRanks } from './ranks.ts'
 import type { Listing, Repository } from './repository.ts'
 
@@ -27,7 +28,7 @@ export interface Resolution extends Asked {
 }
 
 /** As much of a repository as a decision needs. */
-type Resolvable = Pick<Repository, 'key' | 'firstComplete'>
+type Resolvable = Pick<Repository, 'key' | 'firstComplete'> & Partial<Pick<HostedRepository, 'hosted'>>
 
 export interface Resolver {
   /** @throws InvalidRangeError */
@@ -72,7 +73,8 @@ export function createResolver(options: HoldOptions = {}): Resolver {
       // The upstream is in trouble: what is kept whole can be pulled, the rest may not.
       const whole = listing.cache === 'stale' ? await firstComplete(repository, first, found.candidates) : undefined
       const tag = whole ?? parseTag(first)
-      if (tag !== undefined) held.give(key, tag)
+      // A push and a delete of our own are visible at once.
+      if (tag !== undefined && !repository.hosted) held.give(key, tag)
       if (whole === undefined || whole === best) return { ...found, tag, isWhole: whole !== undefined }
       const warned = { ...listing, warning: preferring(whole, best, listing.warning) }
       return { ...found, tag, isWhole: true, listing: warned }

@@ -1,16 +1,16 @@
 /**
- * A file of entries that outlives the catalog: what cannot be fetched again is in it before it is answered. A line an entry,
- * `<crc32> <text>`; a line that does not check is no entry. The first line names the file, so that a position in it is never taken
- * for one in another.
+ * A file of entries that outlives the catalog: what cannot be fetched again is in it before it is answered. A line that does not check
+ * is no entry. The first line names the file, so that a position in it is never taken for one in another.
  */
 import { randomBytes } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { crc32 } from 'node:zlib'
 import { failpoint } from '../observe/failpoint.ts'
 import { syncDirectory } from './directory.ts'
+import { writeAll } from './write-all.ts'
 import { hasCode } from './errors.ts'
+import { lineOf, linesOf } from './journal-lines.ts'
+import { dropSuccessor, openSuccessor, type SuccessorFile } from './journal-successor.ts'
 
 export interface Journal {
   /** Another file, another id. */
@@ -24,11 +24,19 @@ export interface Journal {
   append(entries: readonly string[]): Promise<void>
   /** Takes back what was appended after `position`; where the disk does not do it now, no later append happens before it has. */
   takeBack(position: number): Promise<void>
-  /** The entries from a position on, in order, each with the position after it. */
-  read(from: number): AsyncIterable<{ entry: string; end: number }>
-  /** Another file in the place of this one, durable when it settles. */
-  replace(entries: AsyncIterable<string> | Iterable<string>): Promise<void>
+  /** The entries from a position on, in order, each with the position after it; `to` is a position too, by default the end. */
+  read(from: number, to?: number): AsyncIterable<{ entry: string; end: number }>
+  /** Begins another file, which can take the place of this one; one at a time. */
+  begin(): Promise<Successor>
   close(): Promise<void>
+}
+
+interface Successor extends Omit<SuccessorFile, 'takeName'> {
+  /**
+   * Takes the journal's place, durably when it settles; no append may be under way. The journal has another id and another end then.
+   * @throws the system's error; where it has the place already, no append happens before it is durable
+   */
+  succeed(): Promise<void>
 }
 
 export interface OpenedJournal {
@@ -41,22 +49,29 @@ export interface OpenedJournal {
 
 /** `path` must be this process's alone. A torn last line, which nobody was answered for, goes. */
 export async function openJournal(path: string): Promise<OpenedJournal> {
-  await rm(`${path}.new`, { force: true })
+  await dropSuccessor(path)
   const found = await look(path)
   const isNew = found.id === undefined
-  let id = found.id ?? (await makeFile(path, []))
-  let end = isNew ? await endOf(path) : found.end
+  let { id, end } = found.id === undefined ? await beginAnew(path) : { id: found.id, end: found.end }
   let handle: FileHandle | undefined
-  /** What stands after `end` must go before anything else is written. */
+  /** What must be mended before anything is written: bytes after `end`; a name that the directory may forget, as a crash leaves it. */
   let isDirty = !isNew && found.size > found.end
+  let isNameless = !isNew
 
   async function opened(): Promise<FileHandle> {
+    if (isNameless) await settleName()
     handle ??= await open(path, 'r+')
     if (!isDirty) return handle
     await handle.truncate(end)
     await handle.sync()
     isDirty = false
     return handle
+  }
+
+  async function settleName(): Promise<void> {
+    failpoint('journal.naming')
+    await syncDirectory(dirname(path))
+    isNameless = false
   }
 
   /** After a failed fsync the kernel may have forgotten what it did not write: nothing is believed of this handle any more. */
@@ -94,17 +109,26 @@ export async function openJournal(path: string): Promise<OpenedJournal> {
       isDirty = true
       await opened()
     },
-    async *read(from) {
-      for await (const line of linesOf(path, from, end)) {
+    async *read(from, to = end) {
+      for await (const line of linesOf(path, from, to)) {
         if (line.text !== undefined && line.start > 0) yield { entry: line.text, end: line.end }
       }
     },
-    async replace(entries) {
-      const next = await makeFile(path, entries)
-      await distrust()
-      isDirty = false
-      id = next
-      end = await endOf(path)
+    async begin() {
+      const { takeName, ...file } = await openSuccessor(path)
+      return {
+        ...file,
+        async succeed() {
+          const next = await takeName()
+          id = next.id
+          end = next.end
+          isNameless = true
+          await distrust()
+          isDirty = false
+          await opened()
+          failpoint('journal.succeeded')
+        },
+      }
     },
     async close() {
       await handle?.close()
@@ -113,8 +137,6 @@ export async function openJournal(path: string): Promise<OpenedJournal> {
   }
   return { journal, isNew, damaged: found.damaged }
 }
-
-const longestLine = 1024 * 1024
 
 /** What is in the file: the id of its first line, and where the last line that checks ends. */
 async function look(path: string): Promise<{ id?: string; end: number; size: number; damaged: number }> {
@@ -141,81 +163,14 @@ async function look(path: string): Promise<{ id?: string; end: number; size: num
   return found
 }
 
-/** Makes the file anew with a new id, which it settles with. */
-async function makeFile(path: string, entries: AsyncIterable<string> | Iterable<string>): Promise<string> {
-  const id = randomBytes(16).toString('hex')
-  const temporary = `${path}.new`
-  const file = await open(temporary, 'w', 0o600)
+/** A file without entries. */
+async function beginAnew(path: string): Promise<{ id: string; end: number }> {
+  const first = await openSuccessor(path)
   try {
-    await file.write(lineOf(id))
-    for await (const entry of entries) await file.write(lineOf(entry))
-    await file.sync()
+    const begun = await first.takeName()
+    await syncDirectory(dirname(path))
+    return begun
   } finally {
-    await file.close()
-  }
-  await rename(temporary, path)
-  await syncDirectory(dirname(path))
-  return id
-}
-
-async function endOf(path: string): Promise<number> {
-  const file = await open(path, 'r')
-  try {
-    return (await file.stat()).size
-  } finally {
-    await file.close()
-  }
-}
-
-interface Line {
-  start: number
-  end: number
-  /** `undefined` where it does not check. */
-  text: string | undefined
-}
-
-async function* linesOf(path: string, from: number, to: number): AsyncGenerator<Line> {
-  if (from >= to) return
-  let rest: Buffer = Buffer.alloc(0)
-  let start = from
-  const last = Number.isFinite(to) ? { end: to - 1 } : {}
-  const stream = createReadStream(path, { start: from, ...last, highWaterMark: 256 * 1024 })
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
-    for (let at = rest.indexOf(0x0a); at >= 0; at = rest.indexOf(0x0a)) {
-      const end = start + at + 1
-      yield { start, end, text: textOf(rest.subarray(0, at)) }
-      rest = rest.subarray(at + 1)
-      start = end
-    }
-    // No entry is as long: what has no line break is damage, and is passed over in parts.
-    if (rest.length > longestLine) {
-      yield { start, end: start + rest.length, text: undefined }
-      start += rest.length
-      rest = Buffer.alloc(0)
-    }
-  }
-  if (rest.length > 0) yield { start, end: start + rest.length, text: undefined }
-}
-
-function lineOf(text: string): string {
-  return `${checksum(text)} ${text}\n`
-}
-
-function textOf(line: Buffer): string | undefined {
-  if (line.length < 10) return undefined
-  const text = line.toString('utf8', 9)
-  return line.toString('latin1', 0, 9) === `${checksum(text)} ` ? text : undefined
-}
-
-function checksum(text: string): string {
-  return crc32(text).toString(16).padStart(8, '0')
-}
-
-async function writeAll(file: FileHandle, bytes: Uint8Array, start: number): Promise<void> {
-  for (let done = 0; done < bytes.length;) {
-    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, start + done)
-    if (bytesWritten === 0) throw new Error('The disk took no bytes and gave no reason.')
-    done += bytesWritten
+    await first.discard()
   }
 }

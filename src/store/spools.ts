@@ -25,6 +25,8 @@ export interface Spools {
    * has verified them: discard the spool where the whole does not match. `undefined` = there is none.
    */
   resume(key: string, algorithm?: DigestAlgorithm): Promise<Spool | undefined>
+  /** When the largest partial of the key was last written, ms since the epoch. `undefined` = there is none. */
+  lastWrite(key: string): Promise<number | undefined>
   /**
    * Deletes the partials that were last written more than `olderThan` ms ago, empty ones, and whatever is no spool; 0 deletes every
    * partial. A spool that is to be adopted must stay open until it is. What stands beside a session file is the session's, and so is
@@ -45,7 +47,7 @@ export async function createSpools(directory: string): Promise<Spools> {
       return openSpool({ directory, name, taken, algorithm, flags: constants.O_CREAT | constants.O_EXCL })
     },
     resume: async (key, algorithm = 'sha256') => {
-      const name = await largestPartial(directory, `${hashOf(key)}.`, taken)
+      const { name } = (await largestPartial(directory, `${hashOf(key)}.`, taken)) ?? {}
       if (name === undefined || taken.has(name)) return undefined
       try {
         return await openSpool({ directory, name, taken, algorithm, flags: 0 })
@@ -54,6 +56,7 @@ export async function createSpools(directory: string): Promise<Spools> {
         throw error
       }
     },
+    lastWrite: async (key) => (await largestPartial(directory, `${hashOf(key)}.`, taken))?.writtenAt,
     sweep: (olderThan) => sweep(directory, taken, olderThan),
   }
 }
@@ -86,15 +89,21 @@ async function openSpool({ directory, name, taken, algorithm, flags }: Opening):
   }
 }
 
-async function largestPartial(directory: string, prefix: string, taken: Set<string>): Promise<string | undefined> {
-  let largest: { name: string; size: number } | undefined
+interface Found {
+  name: string
+  size: number
+  writtenAt: number
+}
+
+async function largestPartial(directory: string, prefix: string, taken: Set<string>): Promise<Found | undefined> {
+  let largest: Found | undefined
   for await (const { name } of await opendir(directory)) {
     if (!name.startsWith(prefix) || !isSpoolName(name) || taken.has(name)) continue
     const found = await statOf(join(directory, name))
     if (found === undefined || !found.isFile() || found.size <= (largest?.size ?? 0)) continue
-    largest = { name, size: found.size }
+    largest = { name, size: found.size, writtenAt: found.mtimeMs }
   }
-  return largest?.name
+  return largest
 }
 
 async function sweep(

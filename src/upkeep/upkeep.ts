@@ -7,7 +7,7 @@ import type { Log } from '../observe/log.ts'
 import type { BlobStore } from '../store/blob-store.ts'
 import type { Spools } from '../store/spools.ts'
 import { reconcile } from './reconcile.ts'
-import { dropUnlinked } from './unlinked.ts'
+import { dropUnlinked, freeDeleted } from './unlinked.ts'
 
 export interface UpkeepOptions {
   catalog: Catalog
@@ -56,6 +56,7 @@ export function startUpkeep(options: UpkeepOptions): Upkeep {
       options.room.count(-deleted)
     })
     await attempt('sweep uploads, and what no hosted manifest names', () => options.hosted.sweep())
+    await attempt('free what was deleted', () => freeDeleted(catalog))
     if (!options.offline) await attempt('drop what no link names', () => dropUnlinked(catalog, now()))
   }
 

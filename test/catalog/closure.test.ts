@@ -50,15 +50,15 @@ describe('a closure', () => {
     expect(await isComplete(shelf.catalog, repository('other'), image)).toBe(false)
   })
 
-  it('of an artifact is complete with one layer: Helm leaves the provenance, oras the empty config', async () => {
+  it('of an artifact is complete with one layer: Helm leaves the provenance, oras the empty config, cosign a config', async () => {
     const shelf = await openShelf()
     const chart = await blob(shelf, 'chart')
-    const read = (config: string, layers: Digest[]) => {
+    const read = (config: string, layers: Digest[], layerType = 'application/vnd.example.layer') => {
       const descriptor = (digest: Digest, mediaType: string) => ({ mediaType, digest, size: 1 })
       const document = {
         schemaVersion: 2,
         config: descriptor(absent, config),
-        layers: layers.map((layer) => descriptor(layer, 'application/vnd.example.layer')),
+        layers: layers.map((layer) => descriptor(layer, layerType)),
       }
       const type = 'application/vnd.oci.image.manifest.v1+json'
       return edgesOf(readManifest(Buffer.from(JSON.stringify(document)), type))
@@ -67,10 +67,17 @@ describe('a closure', () => {
     const pulled = await manifest(shelf, 'pulled', read(helm, [absent, chart]))
     const unpulled = await manifest(shelf, 'unpulled', read(helm, [absent]))
     const container = 'application/vnd.oci.image.config.v1+json'
-    const image = await manifest(shelf, 'image', read(container, [chart]))
+    const image = await manifest(
+      shelf,
+      'image',
+      read(container, [chart], 'application/vnd.oci.image.layer.v1.tar+gzip'),
+    )
     expect(await isComplete(shelf.catalog, app, pulled)).toBe(true)
     expect(await isComplete(shelf.catalog, app, unpulled)).toBe(false)
     expect(await isComplete(shelf.catalog, app, image)).toBe(false)
+    const simpleSigning = 'application/vnd.dev.cosign.simplesigning.v1+json'
+    const signature = await manifest(shelf, 'signature', read(container, [chart], simpleSigning))
+    expect(await isComplete(shelf.catalog, app, signature)).toBe(true)
   })
 
   it('of a list of referrers is itself: it is read, not pulled', async () => {

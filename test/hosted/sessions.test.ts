@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { writeFile } from 'node:fs/promises'
+import { utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { digestOf } from '../../src/oci/digest.ts'
@@ -80,6 +80,21 @@ describe('a session', () => {
     await again.hosted.sweep()
     expect(await spoolNames(again)).toEqual([])
     expect(again.room.used()).toBe(0)
+  })
+
+  test('of an earlier process that was gone on with lately is not over, however long ago it began', async () => {
+    const clock = { now: 1_800_000_000_000 }
+    const house = await openHouse({ clock })
+    const { id } = await startWith(house, randomBytes(1000))
+    await house.close()
+    clock.now += 25 * 60 * 60_000
+    const anHourAgo = (clock.now - 60 * 60_000) / 1000
+    for (const name of await spoolNames(house)) {
+      await utimes(join(house.directory, 'spool', name), anHourAgo, anHourAgo)
+    }
+    const again = await openHouse({ directory: house.directory, clock })
+    await again.hosted.sweep()
+    expect((await again.repository('local/app').upload(id, by))?.offset).toBe(1000)
   })
 
   test('is refused where a thousand are open, unless one of them has been idle for a while', async () => {

@@ -1,10 +1,14 @@
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { Level } from 'level'
 import { describe, expect, test } from 'vitest'
+import { keys } from '../../src/catalog/records.ts'
 import { digestOf } from '../../src/oci/digest.ts'
 import { ociManifest } from '../../src/oci/media-types.ts'
-import { chunksOf, fileCount, imageOf, nameOf, openHouse, pushBlob, tagged } from './house.ts'
+import { chunksOf, fileCount, imageOf, jsonBytes, nameOf, openHouse, pushBlob, tagged } from './house.ts'
 
 const hour = 60 * 60_000
+const app = { origin: 'hosted', name: nameOf('local/app') }
 
 async function quietHouse() {
   const clock = { now: 1_800_000_000_000 }
@@ -18,7 +22,7 @@ describe('a blob that no manifest names', () => {
     const digest = await pushBlob(repository, randomBytes(1000))
     clock.now += hour
     await house.hosted.sweep()
-    expect(await house.catalog.link({ origin: 'hosted', name: nameOf('local/app') }, 'blob', digest)).toBeDefined()
+    expect(await house.catalog.link(app, 'blob', digest)).toBeDefined()
     clock.now += 1
     await house.hosted.sweep()
     expect(await repository.stat(digest)).toBeUndefined()
@@ -79,5 +83,55 @@ describe('a blob that no manifest names', () => {
     await house.hosted.sweep()
     expect(await other.stat(digestOf(layer))).toBeDefined()
     expect(await repository.stat(digestOf(layer))).toBeUndefined()
+  })
+
+  test('before a sweep, and is named by a manifest that comes while it runs, stays', async () => {
+    const { clock, house, repository } = await quietHouse()
+    const layers = Array.from({ length: 8 }, () => randomBytes(100))
+    const bytes = await imageOf(repository, { layers })
+    clock.now += 2 * hour
+    const [, { digest }] = await Promise.all([
+      house.hosted.sweep(),
+      repository.putManifest(tagged('x'), bytes, ociManifest),
+    ])
+    await house.hosted.sweep()
+    expect((await repository.manifest(tagged('x')))?.digest).toBe(digest)
+    for (const layer of layers) expect(await repository.stat(digestOf(layer))).toBeDefined()
+  })
+
+  test('stays where a manifest of a type that nobody here reads has its digest', async () => {
+    const { clock, house, repository } = await quietHouse()
+    const named = [await pushBlob(repository, randomBytes(1000)), await pushBlob(repository, randomBytes(10), 'sha512')]
+    const other = await pushBlob(repository, randomBytes(1000))
+    const mediaType = 'application/vnd.oci.artifact.manifest.v1+json'
+    const bytes = jsonBytes({ mediaType, blobs: named.map((digest) => ({ digest, size: 1000 })) })
+    await repository.putManifest(tagged('x'), bytes, mediaType)
+    clock.now += 2 * hour
+    await house.hosted.sweep()
+    for (const digest of named) expect(await house.catalog.link(app, 'blob', digest)).toBeDefined()
+    expect(await house.catalog.link(app, 'blob', other)).toBeUndefined()
+  })
+
+  test('stays where a manifest has lost its bytes and what it reaches, and where a record is corrupt', async () => {
+    const { clock, house, repository } = await quietHouse()
+    const layer = randomBytes(1000)
+    const bytes = await imageOf(repository, { layers: [layer] })
+    const { digest } = await repository.putManifest(tagged('x'), bytes, ociManifest)
+    clock.now += 2 * hour
+    await house.close()
+    const level = new Level<string, Buffer>(join(house.directory, 'catalog'), { valueEncoding: 'buffer' })
+    await level.del(keys.edges(digest))
+    await level.close()
+    await house.files.delete(digest)
+    const lossy = await openHouse({ clock, directory: house.directory })
+    clock.now += 2 * hour
+    await lossy.hosted.sweep()
+    expect(await lossy.catalog.link(app, 'blob', digestOf(layer))).toBeDefined()
+
+    const spare = await pushBlob(lossy.repository('local/other'), randomBytes(10))
+    clock.now += 2 * hour
+    await lossy.catalog.doubt()
+    await lossy.hosted.sweep()
+    expect(await lossy.repository('local/other').stat(spare)).toBeDefined()
   })
 })

@@ -76,6 +76,19 @@ describe('referrers', () => {
     expect(house.registry.count('GET', referrers)).toBe(2)
   })
 
+  it('of an upstream without the API stay absent in an outage and after a restart, so that kept tags of the tag schema are used', async () => {
+    const house = await openHouse()
+    const subject = pushImage(house.registry, 'app', '1.0', Buffer.from('layer'))
+    await house.repository('app').referrers(subject.digest)
+    house.registry.misbehave({}, (request) => void request.socket.destroy())
+    house.pass(601_000)
+    expect(await house.repository('app').referrers(subject.digest)).toBeUndefined()
+    expect(await house.proxied({ offline: true })('app').referrers(subject.digest)).toBeUndefined()
+    await expect(house.repository('app').referrers(digest(`sha256:${'0'.repeat(64)}`))).rejects.toMatchObject({
+      trouble: 'unreachable',
+    })
+  })
+
   it('in an outage are an error, never "there are none"', async () => {
     const house = await openHouse({ referrers: true })
     const subject = pushImage(house.registry, 'app', '1.0', Buffer.from('layer'))

@@ -262,6 +262,7 @@ describe('a kept manifest', () => {
     await expect(lan.manifest(tag('1.0'))).rejects.toMatchObject({ code: 'MANIFEST_UNKNOWN' })
     await expect(lan.tags()).rejects.toMatchObject({ code: 'NAME_UNKNOWN' })
     const shared = house.proxied({ allowAnonymousLan: true, shared: true, offline: true })('app')
+    expect([await lan.knows(tag('1.0').tag), await shared.knows(tag('1.0').tag)]).toEqual([false, true])
     // The layer is committed after the client has it.
     const shownTags = () =>
       shared.tags().then(

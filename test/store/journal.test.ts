@@ -1,5 +1,5 @@
-import { appendFile, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { appendFile, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import { type Journal, openJournal as open } from '../../src/store/journal.ts'
 import { temporaryDirectory } from './temporary.ts'
@@ -73,17 +73,56 @@ describe('a journal', () => {
     expect(await entriesOf((await openJournal(path)).journal)).toEqual(['one', 'x'])
   })
 
-  test('is replaced by another with another id', async () => {
+  test('is succeeded by another with another id', async () => {
     const path = await newPath()
     const { journal } = await openJournal(path)
     await journal.append(['one', 'two'])
     const { id } = journal
-    await journal.replace(['three'])
+    const next = await journal.begin()
+    await next.add(['three'])
+    await journal.append(['not in the next'])
+    await next.sync()
+    await next.add(['four'])
+    expect(journal.id).toBe(id)
+    await next.succeed()
+    await next.discard()
     expect(journal.id).not.toBe(id)
-    await journal.append(['four'])
+    await journal.append(['five'])
     const again = await openJournal(path)
     expect(again.journal).toMatchObject({ id: journal.id, end: journal.end })
-    expect(await entriesOf(again.journal)).toEqual(['three', 'four'])
+    expect(await entriesOf(again.journal)).toEqual(['three', 'four', 'five'])
+    expect((await stat(path)).mode & 0o777).toBe(0o600)
+  })
+
+  test('stays what it was where its successor is discarded, or the process ends before it is whole', async () => {
+    const path = await newPath()
+    const { journal } = await openJournal(path)
+    await journal.append(['one'])
+    const discarded = await journal.begin()
+    await discarded.add(['two'])
+    await discarded.discard()
+    expect(await readdir(dirname(path))).toEqual(['journal'])
+    const left = await journal.begin()
+    await left.add(['two'])
+    await left.sync()
+    const again = await openJournal(path)
+    expect(await readdir(dirname(path))).toEqual(['journal'])
+    expect(again.journal.id).toBe(journal.id)
+    expect(await entriesOf(again.journal)).toEqual(['one'])
+    await left.discard()
+  })
+
+  test('whose successor the directory may forget takes no entry before that is mended', async () => {
+    const path = await newPath()
+    const { journal } = await openJournal(path)
+    const next = await journal.begin()
+    await next.add(['one'])
+    process.env['ENTREPOT_TEST_FAILPOINT'] = 'journal.naming=error:EIO'
+    await expect(next.succeed()).rejects.toThrow('EIO')
+    await expect(journal.append(['lost'])).rejects.toThrow('EIO')
+    delete process.env['ENTREPOT_TEST_FAILPOINT']
+    await journal.append(['two'])
+    expect(await entriesOf((await openJournal(path)).journal)).toEqual(['one', 'two'])
   })
 
   test.each(['journal.writing', 'journal.written', 'journal.synced'])(

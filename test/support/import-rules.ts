@@ -23,6 +23,12 @@ const order = [
 /** What the order would allow and the architecture forbids. */
 const exceptions = new Map([['catalog', ['upstream']]])
 
+/** Rooms that import everybody's alone, and who may import them. */
+const secluded = new Map([
+  ['config', ['app', 'commands']],
+  ['charts', ['commands']],
+])
+
 /** The files that `app` alone picks. */
 export const drivers = ['store/level.ts', 'store/files.ts', 'upstream/client.ts']
 
@@ -75,8 +81,10 @@ function roomBreach(file: string, target: string): string | undefined {
   if (target.startsWith('..')) return 'it lies outside src'
   if (everybodys.includes(from)) return to === 'oci' ? undefined : `${from} may import only oci`
   if (everybodys.includes(to)) return undefined
-  if (from === 'config') return 'config may import only oci, version and observe'
-  if (to === 'config') return from === 'app' || from === 'commands' ? undefined : 'only app and commands know config'
+  if (secluded.has(from)) return `${from} may import only oci, version and observe`
+  const importers = secluded.get(to)
+  if (importers?.includes(from)) return undefined
+  if (importers) return `only ${importers.join(' and ')} know ${to}`
   const [here, there] = [placeOf(from), placeOf(to)]
   if (here < 0) return `${from} is no room of the architecture`
   if (there < 0) return `${to} is no room of the architecture`
