@@ -1,26 +1,31 @@
 /** `entrepot passwd`: a line for the file of the users. The password comes from the terminal or stdin, never from the arguments, which others can see. */
 import { once } from 'node:events'
 import { createInterface, type Interface } from 'node:readline'
-import { type Readable, Writable } from 'node:stream'
+import { Writable } from 'node:stream'
 import type { ReadStream } from 'node:tty'
 import { htpasswdLine, isTooLong } from '../registry/access/bcrypt.ts'
 import { whyNoUser } from '../registry/access/htpasswd.ts'
 import { CommandError, exitCodes } from './exit-code.ts'
+import { readSecretLine } from './secret-line.ts'
 
 /** @throws CommandError */
 export async function passwd(user: string): Promise<void> {
   const wrongUser = whyNoUser(user)
   if (wrongUser !== undefined) throw refusal(`${wrongUser}.`)
-  const password = process.stdin.isTTY ? await askTwice(process.stdin) : await firstLine(process.stdin)
+  const password = process.stdin.isTTY
+    ? await askTwice(process.stdin)
+    : await readSecretLine(process.stdin, () => refusal(tooLong))
   const wrong = whyNoPassword(password)
   if (wrong !== undefined) throw refusal(wrong)
   process.stdout.write(`${htpasswdLine(user, password)}\n`)
 }
 
+const tooLong = 'the password is longer than the 72 bytes that bcrypt reads.'
+
 function whyNoPassword(password: string): string | undefined {
   if (password === '') return 'the password is empty.'
   if (/\p{Cc}/u.test(password)) return 'the password has control characters, which clients cannot send.'
-  return isTooLong(password) ? 'the password is longer than the 72 bytes that bcrypt reads.' : undefined
+  return isTooLong(password) ? tooLong : undefined
 }
 
 /** Nothing of what is typed is shown; questions go to stderr, so that stdout has the line alone, and only once the terminal is silent. */
@@ -45,18 +50,6 @@ async function ask(lines: Interface, question: string): Promise<string> {
   process.stderr.write('\n')
   if (line === undefined) throw refusal('no password was given.')
   return String(line)
-}
-
-const longestInput = 4096
-
-/** One line break at its end is not part of it. */
-async function firstLine(input: Readable): Promise<string> {
-  let text = ''
-  for await (const chunk of input.setEncoding('utf8')) {
-    text += String(chunk)
-    if (text.length > longestInput) throw refusal('the password is longer than the 72 bytes that bcrypt reads.')
-  }
-  return text.replace(/\r?\n$/, '')
 }
 
 function refusal(sentence: string): CommandError {

@@ -37,6 +37,8 @@ export interface OciErrorOptions {
   cause?: unknown
   /** For programs: the member `detail` of the distribution spec's error body. Never a secret. */
   facts?: Readonly<Record<string, unknown>>
+  /** What comes after it on the same connection is not wanted either, such as the rest of a body. */
+  endsConnection?: true
 }
 
 export class OciError extends Error {
@@ -46,6 +48,7 @@ export class OciError extends Error {
   readonly detail: string
   readonly retryAfter: number | undefined
   readonly facts: Readonly<Record<string, unknown>> | undefined
+  readonly endsConnection: boolean
 
   constructor(code: ErrorCode, detail: string, options: OciErrorOptions = {}) {
     super(`${code}: ${detail}`, { cause: options.cause })
@@ -55,6 +58,7 @@ export class OciError extends Error {
     this.detail = detail
     this.retryAfter = options.retryAfter
     this.facts = options.facts
+    this.endsConnection = options.endsConnection ?? false
   }
 }
 

@@ -1,8 +1,8 @@
 /** What a registry reads in a manifest: which content it reaches (image-spec manifest.md, image-index.md). Its bytes are never changed. */
 import type { Descriptor } from './descriptor.ts'
-import { parseDigest } from './digest.ts'
-import { OciError } from './errors.ts'
-import { parseJson } from './json.ts'
+import { algorithmOf, type Digest, digestOf, parseDigest } from './digest.ts'
+import { OciError, type OciErrorOptions } from './errors.ts'
+import { createGauge, parseJson, parseUnambiguousJson } from './json.ts'
 import { isForeignLayerType, isImageType, isIndexType, isMediaType, isSchema1Type } from './media-types.ts'
 
 /** The largest manifest that is taken: what the distribution spec asks registries to support. */
@@ -27,7 +27,7 @@ export interface ManifestFacts {
 type JsonObject = Record<string, unknown>
 
 /** Go reads member names without regard to case: a member that differs from these in case alone reads differently here and there. */
-const members = [
+const members = namesOf(
   'schemaVersion',
   'mediaType',
   'artifactType',
@@ -36,7 +36,17 @@ const members = [
   'manifests',
   'subject',
   'annotations',
-]
+)
+const descriptorMembers = namesOf(
+  'mediaType',
+  'digest',
+  'size',
+  'urls',
+  'annotations',
+  'data',
+  'artifactType',
+  'platform',
+)
 
 /**
  * @param mediaType the Content-Type that the bytes came with, without parameters
@@ -51,14 +61,25 @@ export function readManifest(bytes: Uint8Array, mediaType: string): ManifestFact
   if (!document) return { kind: 'opaque', mediaType, children: [] }
   checkType(document, mediaType)
   if (!known) return { kind: 'opaque', mediaType, children: [] }
-  checkSpelling(document)
+  checkSpelling(document, members)
   checkVersion(document)
   return isIndexType(mediaType) ? readIndex(document, mediaType) : readImage(document, mediaType)
+}
+
+/**
+ * Takes a manifest as it arrives, so that one that would be refused for its shape is refused before it is here.
+ * @throws OciError MANIFEST_INVALID
+ */
+export function gaugeManifest(mediaType: string): (bytes: Uint8Array) => void {
+  if (!isIndexType(mediaType) && !isImageType(mediaType)) return () => {}
+  const gauge = createGauge()
+  return (bytes) => readable(() => gauge.take(bytes), { endsConnection: true })
 }
 
 /** @throws OciError MANIFEST_INVALID, or UNSUPPORTED for a digest whose algorithm is not known here */
 export function readDescriptor(value: unknown): Descriptor {
   if (!isObject(value)) throw invalid('a descriptor is no object')
+  checkSpelling(value, descriptorMembers)
   const { mediaType, digest, size } = value
   if (typeof mediaType !== 'string') throw invalid('a descriptor has no mediaType')
   if (typeof digest !== 'string') throw invalid('a descriptor has no digest')
@@ -66,6 +87,7 @@ export function readDescriptor(value: unknown): Descriptor {
   if (!parsed) throw unsupported('a descriptor has a digest that is neither sha256 nor sha512')
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
     throw invalid('a descriptor has no valid size')
+  checkData(value.data, parsed, size)
   return {
     mediaType,
     digest: parsed,
@@ -109,11 +131,30 @@ function descriptorsOf(value: unknown, member: string): Descriptor[] {
   return value.map(readDescriptor)
 }
 
-function checkSpelling(document: JsonObject): void {
+function checkSpelling(document: JsonObject, names: ReadonlyMap<string, string>): void {
   for (const name of Object.keys(document)) {
-    const meant = members.find((member) => member.toLowerCase() === name.toLowerCase())
-    if (meant && meant !== name) throw invalid(`a member is written ${JSON.stringify(name)} instead of ${meant}`)
+    const meant = names.get(folded(name))
+    if (meant !== undefined && meant !== name)
+      throw invalid(`a member is written ${JSON.stringify(name)} instead of ${meant}`)
   }
+}
+
+function namesOf(...names: string[]): ReadonlyMap<string, string> {
+  return new Map(names.map((name) => [folded(name), name]))
+}
+
+/** Go's encoding/json takes U+017F for an s, and U+212A for a k. */
+function folded(name: string): string {
+  return name.toUpperCase().toLowerCase()
+}
+
+/** The content itself, in base64: clients may take it instead of the blob (image-spec descriptor.md, "Embedded Content"). */
+function checkData(data: unknown, digest: Digest, size: number): void {
+  if (!isPresent(data)) return
+  const bytes = typeof data === 'string' ? Buffer.from(data, 'base64') : undefined
+  const isIt = bytes?.length === size && bytes.toString('base64') === data
+  if (!isIt || digestOf(bytes, algorithmOf(digest)) !== digest)
+    throw invalid(`a descriptor has data that is not the content of ${digest} in base64`)
 }
 
 function checkVersion(document: JsonObject): void {
@@ -127,17 +168,17 @@ function checkType(document: JsonObject, mediaType: string): void {
 }
 
 function parseObject(bytes: Uint8Array): JsonObject {
-  const value = parseOrRefuse(bytes)
+  const value = readable(() => parseUnambiguousJson(bytes))
   if (!isObject(value)) throw invalid('it is no JSON object')
   return value
 }
 
-function parseOrRefuse(bytes: Uint8Array): unknown {
+function readable<T>(read: () => T, options: Pick<OciErrorOptions, 'endsConnection'> = {}): T {
   try {
-    return parseJson(bytes)
+    return read()
   } catch (cause) {
     const reason = cause instanceof Error && !cause.message.includes('JSON') ? cause.message : 'not JSON'
-    throw new OciError('MANIFEST_INVALID', `The manifest cannot be read: ${reason}.`, { cause })
+    throw new OciError('MANIFEST_INVALID', `The manifest cannot be read: ${reason}.`, { ...options, cause })
   }
 }
 

@@ -9,7 +9,7 @@ export interface Chunk {
 }
 
 // Some clients write it as RFC 9110 section 14.4 does.
-const pattern = /^(?:bytes[ =])?(\d{1,16})-(\d{1,16})(?:\/(?:\d+|\*))?$/
+const pattern = /^(?:bytes[ =])?(\d{1,16})-(\d{1,16})(?:\/(?:(\d{1,16})|\*))?$/
 
 /**
  * `undefined` where the client names none: the body goes on where the last one ended.
@@ -18,9 +18,10 @@ const pattern = /^(?:bytes[ =])?(\d{1,16})-(\d{1,16})(?:\/(?:\d+|\*))?$/
 export function readChunk(head: Head, contentLength: number | undefined): Chunk | undefined {
   const values = head.header('content-range')
   if (values.length === 0) return undefined
-  const [, first, last] = pattern.exec(values.join().trim()) ?? []
+  const [, first, last, size] = pattern.exec(values.join().trim()) ?? []
   const [start, end] = [Number(first), Number(last)]
-  if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || end < start)
+  const isWithin = size === undefined || end < Number(size)
+  if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || end < start || !isWithin)
     throw new OciError('BLOB_UPLOAD_INVALID', 'The Content-Range is none: write it as <first byte>-<last byte>.')
   const length = end - start + 1
   if (contentLength !== undefined && contentLength !== length)

@@ -13,7 +13,8 @@ export function errorAnswer(error: unknown): Answer {
   if (known.retryAfter !== undefined) answer.headers['Retry-After'] = String(Math.max(0, Math.ceil(known.retryAfter)))
   if (known.status === 401) answer.headers['WWW-Authenticate'] = challenge
   // Where the request itself was uncertain, so is where the next one on this connection starts.
-  if (known.code === 'UNSUPPORTED' && known.status === 400) answer.headers.Connection = 'close'
+  const isUncertain = known.code === 'UNSUPPORTED' && known.status === 400
+  if (isUncertain || known.endsConnection) answer.headers.Connection = 'close'
   return answer
 }
 

@@ -1,63 +1,92 @@
-/** Where pushed manifests are in memory: few large ones at a time, or a thousand clients could fill it. */
+/** Where pushed manifests are in memory: few large ones at a time, or a thousand clients could fill it; measured as they arrive. */
 import { OciError } from '../oci/errors.ts'
 import { maxManifestBytes } from '../oci/manifest.ts'
 import type { Body } from './body.ts'
+import { createTurns, type Turns } from './turns.ts'
 
 export interface ManifestIntake {
-  /** @throws OciError MANIFEST_INVALID: 413 above 4 MiB, 408 where it does not come in time */
-  take<T>(body: Body, use: (bytes: Uint8Array) => Promise<T>): Promise<T>
+  /**
+   * @throws OciError MANIFEST_INVALID: 413 above 4 MiB, 408 where it does not come in time; what `gauge` throws, while the rest of the
+   * body is still to come
+   */
+  take<T>(incoming: IncomingManifest, use: (bytes: Uint8Array) => Promise<T>): Promise<T>
+}
+
+interface IncomingManifest {
+  body: Body
+  /** Whose share of the places it takes. */
+  client: string
+  /** Sees the bytes as they come, and throws where no more of them is wanted. */
+  gauge: (bytes: Uint8Array) => void
 }
 
 export interface IntakeOptions {
-  /** Large ones at a time; default 16. */
+  /** Large ones at a time, in all and of one client; defaults 16 and 4. */
   most?: number
-  /** Bytes up to which a manifest is small; default 64 KiB. */
+  share?: number
+  /** Bytes that come without a place: a manifest that has no more is small. Default 64 KiB. */
   small?: number
   /** ms that a large one has to arrive, once it is its turn; default 60,000. */
   within?: number
 }
 
 export function createManifestIntake(options: IntakeOptions = {}): ManifestIntake {
-  const { most = 16, small = 64 * 1024, within = 60_000 } = options
-  const waiting: (() => void)[] = []
-  let free = most
-
-  async function turn(): Promise<void> {
-    if (free > 0) free -= 1
-    else await new Promise<void>((resolve) => waiting.push(resolve))
-  }
-
-  function leave(): void {
-    const next = waiting.shift()
-    if (next) next()
-    else free += 1
-  }
+  const { most = 16, share = 4, small = 64 * 1024, within = 60_000 } = options
+  const turns = createTurns({ most, share })
 
   return {
-    async take(body, use) {
+    async take(incoming, use) {
+      const { body, client } = incoming
       if (body.length !== undefined && body.length > maxManifestBytes) throw tooLarge()
-      const isSmall = body.length !== undefined && body.length <= small
-      if (isSmall) return use(await collect(body, Number.POSITIVE_INFINITY))
-      await turn()
+      const place = placeFor(client, turns)
       try {
-        return await use(await collect(body, within))
+        return await use(await collect(incoming, { place, small, within }))
       } finally {
-        leave()
+        place.leave()
       }
     },
   }
 }
 
-async function collect(body: Body, within: number): Promise<Uint8Array> {
-  const since = performance.now()
+/** A place that is taken only by what turns out to be large. */
+interface Place {
+  isTaken(): boolean
+  enter(): Promise<void>
+  leave(): void
+}
+
+function placeFor(client: string, turns: Turns): Place {
+  let taken = false
+  return {
+    isTaken: () => taken,
+    async enter() {
+      await turns.enter(client)
+      taken = true
+    },
+    leave() {
+      if (taken) turns.leave(client)
+    },
+  }
+}
+
+interface Collecting extends Required<Pick<IntakeOptions, 'small' | 'within'>> {
+  place: Place
+}
+
+async function collect({ body, gauge }: IncomingManifest, { place, small, within }: Collecting): Promise<Uint8Array> {
+  let deadline = Number.POSITIVE_INFINITY
   const chunks: Uint8Array[] = []
   let length = 0
   for await (const chunk of body.bytes) {
     length += chunk.length
     if (length > maxManifestBytes) throw tooLarge()
-    if (performance.now() - since > within)
+    if (performance.now() > deadline)
       throw new OciError('MANIFEST_INVALID', `The manifest did not come within ${within / 1000} s.`, { status: 408 })
+    gauge(chunk)
     chunks.push(chunk)
+    if (length <= small || place.isTaken()) continue
+    await place.enter()
+    deadline = performance.now() + within
   }
   return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, length)
 }

@@ -1,6 +1,9 @@
 /** PUT of a manifest (distribution spec, "Pushing Manifests"; end-7): byte for byte as it came. */
 import { OciError } from '../oci/errors.ts'
+import { gaugeManifest } from '../oci/manifest.ts'
 import { isMediaType } from '../oci/media-types.ts'
+import { anonymous } from './access.ts'
+import { sourceOf } from './access/gate.ts'
 import type { Answer } from './answer.ts'
 import type { Head } from './guard.ts'
 import { locationOf } from './locations.ts'
@@ -17,7 +20,8 @@ export async function putManifest(push: Push, target: { reference: string } & Na
   const reference = referenceNamed(target.reference)
   const tags = [...new Set(target.query.getAll('tag'))].map(tagNamed)
   const mediaType = mediaTypeOf(head)
-  const pushed = await intake.take(body, (bytes) => repository.putManifest(reference, bytes, mediaType, { tags }))
+  const incoming = { body, client: clientOf(push), gauge: gaugeManifest(mediaType) }
+  const pushed = await intake.take(incoming, (bytes) => repository.putManifest(reference, bytes, mediaType, { tags }))
   return {
     status: 201,
     headers: {
@@ -30,9 +34,19 @@ export async function putManifest(push: Push, target: { reference: string } & Na
   }
 }
 
+/** Who nobody can tell apart by name is told apart by address. */
+function clientOf({ head, served }: Push): string {
+  const { name } = served.client
+  return name === anonymous ? `at ${sourceOf(head.address)}` : `user ${name}`
+}
+
 /** Kept with the manifest, since clients compare it: it cannot be had from the bytes, which need not say it. */
 function mediaTypeOf(head: Head): string {
-  const mediaType = head.header('content-type')[0]?.split(';')[0]?.trim() ?? ''
-  if (isMediaType(mediaType)) return mediaType
-  throw new OciError('MANIFEST_INVALID', 'The manifest comes without a Content-Type that says which media type it has.')
+  const [line = '', ...more] = head.header('content-type')
+  const mediaType = line.split(';')[0]?.trim() ?? ''
+  if (isMediaType(mediaType) && more.length === 0) return mediaType
+  throw new OciError(
+    'MANIFEST_INVALID',
+    'The manifest comes without a Content-Type, one and no more, that says which media type it has.',
+  )
 }

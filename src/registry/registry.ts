@@ -36,6 +36,8 @@ export interface RegistryOptions {
   ready?: () => string | undefined | Promise<string | undefined>
   /** ms without a drained byte before a client is given up; default 60,000. */
   stalledAfter?: number
+  /** ms for which a client that is refused while it still sends may read why; default 1,000. */
+  lingerFor?: number
   /** How fast bodies must come, and how many large manifests at a time. */
   pace?: Pace
   intake?: IntakeOptions
@@ -90,10 +92,14 @@ export function createRegistry(options: RegistryOptions): Hono<{ Bindings: Bindi
   async function askRepository(head: Head, target: RepositoryTarget, body: () => Body): Promise<Answer | Stream> {
     const visitor = await gate.visitor(head)
     const { repository: real, rules, namespace } = resolveFor(visitor, target)
-    const repository = repositoryFor(visitor, real, head, target)
     const asked = { method: head.method, kind: target.kind, name: target.name }
-    const served = { repository, rules, ranges, resolve, client: visitor }
-    const answer = await handle(head, target, served, body).catch((error: unknown) => {
+    const handleAs = async () => {
+      const repository = repositoryFor(visitor, real, head, target)
+      return handle(head, target, { repository, rules, ranges, resolve, client: visitor }, body)
+    }
+    const answer = await handleAs().catch((error: unknown) => {
+      // Like that for a name that means nothing here, without a header that tells one from the other.
+      if (error instanceof OciError && error.status === 401) throw error
       logError(log, error, asked)
       const refusal = errorAnswer(error)
       // Nothing that is kept could answer.
@@ -155,7 +161,7 @@ async function read(head: Head, target: RepositoryTarget, served: Served): Promi
   if (target.kind === 'extensions') return repositoryExtensions(target)
   if (target.kind === 'referrers') return referrersAnswer(repository, target.digest, target)
   if (target.kind === 'upload' || target.kind === 'uploads')
-    throw new OciError('BLOB_UPLOAD_UNKNOWN', 'There is no such upload.')
+    throw new OciError('BLOB_UPLOAD_UNKNOWN', 'There is no such upload in this repository, or it has expired.')
   return head.method === 'HEAD'
     ? blobFacts(repository, target.digest, head)
     : blobAnswer(repository, target.digest, head)

@@ -4,6 +4,7 @@ import type { Log } from '../observe/log.ts'
 import type { Answer, Stream } from './answer.ts'
 import { createBufferBudget } from './buffers.ts'
 import { commonHeaders } from './headers.ts'
+import { createLinger, leavesBody, type LingerOptions } from './linger.ts'
 import { type Connection, sendAnswer, sendStream } from './node-body.ts'
 import { answerResponse, streamResponse } from './web-body.ts'
 
@@ -13,7 +14,7 @@ export interface Bindings {
   outgoing?: unknown
 }
 
-export interface RespondOptions {
+export interface RespondOptions extends Pick<LingerOptions, 'lingerFor'> {
   log: Log
   /** ms without a drained byte before a client is given up; default 60,000. */
   stalledAfter?: number
@@ -25,7 +26,8 @@ export interface RespondOptions {
  */
 const alreadySent = new Response(null, { headers: { 'x-hono-already-sent': 'true' } }).clone()
 
-export function createRespond({ log, stalledAfter = 60_000 }: RespondOptions) {
+export function createRespond({ log, stalledAfter = 60_000, ...options }: RespondOptions) {
+  const linger = createLinger(options)
   const buffers = createBufferBudget()
 
   /** Once headers are out an error has no answer any more: the connection is broken, and the log says why. */
@@ -48,7 +50,8 @@ export function createRespond({ log, stalledAfter = 60_000 }: RespondOptions) {
     }
     if (method === 'HEAD') return new Response(null, { status: answer.status, headers: answer.headers })
     if (!connection) return answerResponse(answer)
-    sendAnswer(answer, connection, { stalledAfter })
+    if (await leavesBody(answer, connection)) await linger(answer, connection)
+    else sendAnswer(answer, connection, { stalledAfter })
     return alreadySent
   }
 }

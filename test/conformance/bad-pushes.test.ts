@@ -1,30 +1,20 @@
 /** Pushes that break the rules, against the daemon: each is refused in the spec's words, and nothing of it is kept. */
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { digestOf } from '../../src/oci/digest.ts'
 import { ociIndex, ociManifest } from '../../src/oci/media-types.ts'
-import { type RawAnswer, exchange, open, parseAnswer, readToEnd, requestText } from '../registry/serve.ts'
-import { type Daemon, startDaemon } from '../support/daemon.ts'
+import { open, parseAnswer, readToEnd, requestText } from '../registry/serve.ts'
+import { base, blob, config, digest, expectRefused, type Pushed, startPushed } from './pushed.ts'
 
-const blob = Buffer.alloc(100_000, 'what was meant to come ')
-const digest = digestOf(blob)
-const config = { mediaType: 'application/vnd.oci.empty.v1+json', digest: digestOf(Buffer.from('{}')), size: 2 }
 const layer = { mediaType: 'application/vnd.oci.image.layer.v1.tar', digest, size: blob.length }
-const base = '/v2/local/app'
 
-let daemon: Daemon
-let port: number
+let pushed: Pushed
 
-beforeAll(async () => {
-  daemon = await startDaemon({ config: { dockerConfig: 'off' } })
-  port = Number(new URL(daemon.url).port)
-  // The only blob that is there: a config for manifests that are wrong in other ways.
-  const { status } = await send('POST', `${base}/blobs/uploads/?digest=${config.digest}`, Buffer.from('{}'))
-  if (status !== 201) throw new Error(`the config could not be pushed: ${status}`)
-})
+beforeAll(async () => void (pushed = await startPushed()))
 
-afterAll(() => daemon?.stop())
+afterAll(() => pushed?.daemon.stop())
+
+const send: Pushed['send'] = (...request) => pushed.send(...request)
+const expectNothingKept: Pushed['expectNothingKept'] = (location) => pushed.expectNothingKept(location)
 
 describe('a blob', () => {
   test.each([
@@ -33,7 +23,7 @@ describe('a blob', () => {
     ['that is too long, by its Content-Range', blob, { 'Content-Range': '0-99998' }, 'SIZE_INVALID'],
     ['with a Content-Range that is none', blob, { 'Content-Range': 'all of it' }, 'BLOB_UPLOAD_INVALID'],
   ])('%s is 400', async (_how, body, headers, code) => {
-    const location = await start()
+    const location = await pushed.startUpload()
     expectRefused(await send('PUT', `${location}?digest=${digest}`, body, headers), 400, code)
     await expectNothingKept(location)
   })
@@ -48,7 +38,7 @@ describe('a blob', () => {
   })
 
   test('whose chunks come out of order is 416, and can still be pushed', async () => {
-    const location = await start()
+    const location = await pushed.startUpload()
     const late = await send('PATCH', location, blob.subarray(50_000), { 'Content-Range': '50000-99999' })
     expectRefused(late, 416, 'RANGE_INVALID')
     expect(late.headers).toMatchObject({ location, range: '0-0' })
@@ -56,8 +46,8 @@ describe('a blob', () => {
   })
 
   test('of which two chunks come at once: the second is 416, and the first goes on', async () => {
-    const location = await start()
-    const socket = await open(port)
+    const location = await pushed.startUpload()
+    const socket = await open(pushed.port)
     socket.write(requestText('PATCH', location, { 'Content-Length': String(blob.length) }))
     socket.write(blob.subarray(0, 1000))
     await expect.poll(async () => (await send('PATCH', location, blob)).status).toBe(416)
@@ -67,8 +57,8 @@ describe('a blob', () => {
   })
 
   test('whose client leaves can go on where it broke off', async () => {
-    const location = await start()
-    const socket = await open(port)
+    const location = await pushed.startUpload()
+    const socket = await open(pushed.port)
     socket.write(requestText('PATCH', location, { 'Content-Length': String(blob.length) }))
     socket.write(blob.subarray(0, 1000))
     // What has not been taken when the connection breaks is gone with it.
@@ -81,7 +71,7 @@ describe('a blob', () => {
   })
 
   test('for a session of another repository is 404', async () => {
-    const location = await start()
+    const location = await pushed.startUpload()
     const elsewhere = location.replace('/local/app/', '/local/other/')
     for (const method of ['GET', 'PATCH', 'PUT', 'DELETE']) {
       const answer = await send(method, `${elsewhere}?digest=${digest}`, method === 'GET' ? undefined : blob)
@@ -149,39 +139,6 @@ describe('a manifest', () => {
     await expectNothingKept()
   })
 })
-
-async function send(method: string, target: string, body?: Uint8Array, headers: Record<string, string> = {}) {
-  if (body === undefined) return exchange(port, requestText(method, target, headers))
-  const head = requestText(method, target, { 'Content-Length': String(body.length), ...headers })
-  return exchange(port, Buffer.concat([Buffer.from(head), body]))
-}
-
-async function start(): Promise<string> {
-  const location = (await send('POST', `${base}/blobs/uploads/`, Buffer.alloc(0))).headers.location ?? ''
-  // A test that fails leaves nothing for the next one to stumble over.
-  onTestFinished(async () => void (await send('DELETE', location)))
-  return location
-}
-
-function expectRefused({ status, body, headers }: RawAnswer, wanted: number, code: string): void {
-  expect(headers['content-type']).toBe('application/json')
-  expect({ status, errors: JSON.parse(body.toString()).errors }).toMatchObject({ status: wanted, errors: [{ code }] })
-}
-
-/** No blob, no tag, and no file but the one of the config; the session ends first, whether or not it is there. */
-async function expectNothingKept(location?: string): Promise<void> {
-  if (location !== undefined) await send('DELETE', location)
-  expect((await send('HEAD', `${base}/blobs/${digest}`)).status).toBe(404)
-  const listed = await send('GET', `${base}/tags/list`)
-  expect(JSON.parse(listed.body.toString()).tags ?? []).toEqual([])
-  expect(await filesIn('blobs')).toHaveLength(1)
-  await expect.poll(() => filesIn('spool')).toEqual([])
-}
-
-async function filesIn(folder: string): Promise<string[]> {
-  const entries = await readdir(join(daemon.data, folder), { recursive: true, withFileTypes: true })
-  return entries.filter((entry) => entry.isFile()).map(({ name }) => name)
-}
 
 function deep(levels: number): unknown {
   return levels === 0 ? 1 : [deep(levels - 1)]

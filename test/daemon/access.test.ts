@@ -57,8 +57,12 @@ describe('entrepot passwd', () => {
     expect(await statusOf({ ...target, auth: 'alice:secret' })).toBe(404)
     expect(await statusOf({ ...target, auth: 'alice:secret', path: '/v2/' })).toBe(200)
     expect(await statusOf({ ...target, auth: 'alice:secrets' })).toBe(401)
+    expect(await statusOf({ ...target, auth: 'nobody:secrets' })).toBe(401)
+    await daemon.logged(/"user":"alice","address":"127\.0\.0\.1","failures":1,"inAll":1,.*"msg":"wrong credentials"/)
     const { stdout } = await daemon.stop()
-    expect(stdout).toContain('wrong credentials')
+    expect(stdout).toMatch(
+      /"user":"unknown","address":"127\.0\.0\.1","failures":1,"inAll":2,.*"msg":"wrong credentials"/,
+    )
     expect(stdout).not.toMatch(/secret|\$2y\$/)
   })
 

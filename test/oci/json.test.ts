@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { parseJson } from '../../src/oci/json.ts'
+import { createGauge, parseJson, parseUnambiguousJson } from '../../src/oci/json.ts'
 
 const fourMebibytes = 4 * 1024 * 1024
 
@@ -60,6 +60,62 @@ describe('limits', () => {
     const text = JSON.stringify({ text: '[{,'.repeat(20_000), digits: '9'.repeat(1000), quotes: '\\"'.repeat(1000) })
     expect(parse(text)).toEqual(JSON.parse(text))
   })
+})
+
+describe('two members of one name', () => {
+  test.each([
+    '{"a":1,"a":2}',
+    '{"a":{"b":1},"a":{}}',
+    '[{"x":[{"a":1,"b":2,"a":1}]}]',
+    '{"a":1,"\\u0061":2}',
+    '{"__proto__":1,"__proto__":2}',
+    '{"":1,"":1}',
+  ])('in %s are refused', (text) => {
+    expect(() => parseUnambiguousJson(Buffer.from(text))).toThrow('two members of one name')
+    expect(() => parse(text)).not.toThrow()
+  })
+
+  test.each(['{"a":1,"A":2}', '{"a":{"a":{"a":1}}}', '[{"a":1},{"a":1}]', '{"a":"\\"b\\":","b":":"}', '":"', '{}'])(
+    'there are none in %s',
+    (text) => {
+      expect(plain(parseUnambiguousJson(Buffer.from(text)))).toBe(plain(JSON.parse(text)))
+    },
+  )
+})
+
+describe('a gauge', () => {
+  const limits = { depth: 3, elements: 12, string: 6 }
+
+  test('finds in parts what it finds in the whole', () => {
+    const cuts = fc.array(fc.nat({ max: 60 }), { maxLength: 6 })
+    const letters = fc.constantFrom('[', ']', '{', '}', '"', '\\', ',', ':', 'a', '7', ' ', '\\"')
+    const text = fc.array(letters, { maxLength: 60 }).map((all) => all.join(''))
+    fc.assert(
+      fc.property(text, cuts, (document, at) => {
+        const bytes = Buffer.from(document)
+        const ends = [...at.toSorted((a, b) => a - b), bytes.length]
+        const parts = ends.map((end, index) => bytes.subarray(ends[index - 1] ?? 0, end))
+        expect(verdict(parts)).toEqual(verdict([bytes]))
+      }),
+      { numRuns: 5000 },
+    )
+  })
+
+  test('speaks up with the byte that is too much, not at the end', () => {
+    const gauge = createGauge()
+    for (let depth = 0; depth < 32; depth += 1) gauge.take(Buffer.from('['))
+    expect(() => gauge.take(Buffer.from('['))).toThrow('nested deeper than 32 levels')
+  })
+
+  function verdict(parts: Uint8Array[]): unknown {
+    const gauge = createGauge(limits)
+    try {
+      for (const part of parts) gauge.take(part)
+      return gauge.members()
+    } catch (error) {
+      return String(error)
+    }
+  }
 })
 
 describe('what is no JSON', () => {

@@ -1,6 +1,8 @@
 /** Bodies as they arrive: slow, stalled, broken off, too long, and read no faster than they are taken. */
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
+import { ociManifest } from '../../src/oci/media-types.ts'
+import type { Gate } from '../../src/registry/access/gate.ts'
 import type { Upload } from '../../src/repository/hosted.ts'
 import { openPushing, session, uploads } from './pushing.ts'
 import { ask, open, parseAnswer, readToEnd, requestText } from './serve.ts'
@@ -60,6 +62,60 @@ describe('a body', () => {
     expect([answer.status, hosted.manifests.size]).toEqual([408, 0])
     const next = { body: Buffer.from('{}'), headers: { 'Content-Type': 'application/vnd.example' } }
     expect((await send('PUT', '/v2/team/app/manifests/2', next)).status).toBe(201)
+  })
+
+  test('of a large manifest that stalls keeps no other user from pushing one', async () => {
+    const gate: Gate = {
+      async visitor(head) {
+        const name = head.header('x-user').join()
+        return { name, isStranger: false, mayEnter: true, may: () => true, mayPull: () => true }
+      },
+    }
+    const { port, hosted, send } = await openPushing({ gate, intake: { most: 4, share: 2, small: 10 } })
+    const type = { 'Content-Type': 'application/vnd.example' }
+    const slow = Array.from({ length: 8 }, async (_, number) => {
+      const socket = await open(port)
+      const head = { ...type, 'X-User': 'mallory', 'Content-Length': '100' }
+      socket.write(`${requestText('PUT', `/v2/team/app/manifests/slow-${number}`, head)}${' '.repeat(99)}`)
+      return socket
+    })
+    const sockets = await Promise.all(slow)
+    const quick = { body: Buffer.alloc(100, ' '), headers: { ...type, 'X-User': 'alice' } }
+    for (const tag of ['1', '2', '3'])
+      expect((await send('PUT', `/v2/team/app/manifests/${tag}`, quick)).status).toBe(201)
+    // Those that stalled have their turns too, one after another.
+    const answers = sockets.map(readToEnd)
+    for (const socket of sockets) socket.write(' ')
+    for (const answer of await Promise.all(answers)) expect(parseAnswer(answer).status).toBe(201)
+    expect(hosted.tagged.size).toBe(11)
+  })
+
+  test('of a manifest takes no place before it is large, whether or not it says its length', async () => {
+    const { port, send } = await openPushing({ intake: { most: 1, share: 1, small: 50 } })
+    const type = { 'Content-Type': 'application/vnd.example' }
+    const lengths: Record<string, string>[] = [{ 'Content-Length': '100' }, { 'Transfer-Encoding': 'chunked' }]
+    const waits = lengths.map(async (length) => {
+      const socket = await open(port)
+      socket.write(`${requestText('PUT', '/v2/team/app/manifests/slow', { ...type, ...length })}1\r\n \r\n`)
+    })
+    await Promise.all(waits)
+    const large = { body: Buffer.alloc(100, ' '), headers: type }
+    expect((await send('PUT', '/v2/team/app/manifests/1', large)).status).toBe(201)
+  })
+
+  test('that is refused half-way is answered, and its connection kept for a moment: of the last 32', async () => {
+    const { port } = await openPushing({ lingerFor: 60_000 })
+    const head = { 'Content-Type': ociManifest, 'Content-Length': '100000', Connection: 'keep-alive' }
+    const bomb = `${requestText('PUT', '/v2/team/app/manifests/1', head)}${'['.repeat(40)}`
+    const sockets = await Promise.all(Array.from({ length: 40 }, () => open(port)))
+    const answers = sockets.map(async (socket) => {
+      const answer = once(socket, 'data')
+      socket.on('error', () => {})
+      socket.write(bomb)
+      return String((await answer)[0])
+    })
+    for (const answer of await Promise.all(answers)) expect(answer).toMatch(/^HTTP\/1\.1 400 /)
+    await expect.poll(() => sockets.filter(({ closed }) => !closed).length).toBe(32)
   })
 
   test('that nobody reads does not hold its connection', async () => {

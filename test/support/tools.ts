@@ -16,7 +16,7 @@ type GoTool =
   | 'ctr'
   | 'distribution'
   | 'conformance'
-export type Tool = GoTool | 'skopeo' | 'podman' | 'buildah' | 'dpkg'
+export type Tool = GoTool | 'skopeo' | 'podman' | 'buildah' | 'dpkg' | 'gpg' | 'script' | 'nginx'
 
 /** Programs of test/clients/oracles, which install builds once for each state of their sources. */
 export type Oracle = 'helm3' | 'helm4' | 'helm-legacy' | 'flux' | 'argo'

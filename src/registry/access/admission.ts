@@ -7,9 +7,6 @@ import type { Head } from '../guard.ts'
 import type { RepositoryTarget } from '../target.ts'
 import { admit, type Visitor } from './gate.ts'
 
-/** Where the answer to whoever finds nothing is the handlers' own. */
-const asked = new Set<RepositoryTarget['kind']>(['manifest', 'blob', 'tags', 'referrers', 'versions'])
-
 /**
  * The real one is asked for nothing. Where an upstream's repository takes no push from anybody, its handler says so to all who may pull.
  * @throws OciError UNAUTHORIZED 401, DENIED 403, or the 404 of a route that would change something
@@ -23,8 +20,13 @@ export function repositoryFor(
   const action = isHosted(repository) ? actionOf(method, target) : 'pull'
   if (admit(visitor, repository.key, action) === 'admitted') return repository
   const isRead = method === 'GET' || method === 'HEAD'
-  if (!isRead || !asked.has(target.kind)) throw absence(target)
+  if (!isRead || isPushRoute(repository, target)) throw absence(target)
   return emptyOneOf(repository)
+}
+
+/** Where a handler would need a hosted repository, or answer without asking one. */
+function isPushRoute(repository: Repository, { kind }: RepositoryTarget): boolean {
+  return kind === 'extensions' || (isHosted(repository) && (kind === 'upload' || kind === 'uploads'))
 }
 
 /** A method that the route does not have needs no more than to see that. */

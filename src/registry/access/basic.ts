@@ -13,7 +13,7 @@ const longest = 4096
 
 /**
  * `none` where nothing was sent, or an empty user name with an empty password: podman sends `Og==` where it has none. `unreadable` is
- * every other scheme and what is no Basic: credentials that cannot be right.
+ * every other scheme and what is no Basic, control characters among it: credentials that cannot be right.
  */
 export function credentialsOf(head: Pick<Head, 'header'>): Credentials | 'none' | 'unreadable' {
   const [line, ...more] = head.header('authorization')
@@ -22,7 +22,7 @@ export function credentialsOf(head: Pick<Head, 'header'>): Credentials | 'none' 
   if (more.length > 0 || encoded === undefined || line.length > longest) return 'unreadable'
   const text = utf8(Buffer.from(encoded, 'base64'))
   const colon = text?.indexOf(':') ?? -1
-  if (text === undefined || colon < 0) return 'unreadable'
+  if (text === undefined || colon < 0 || /\p{Cc}/u.test(text)) return 'unreadable'
   const [user, password] = [text.slice(0, colon), text.slice(colon + 1)]
   return user === '' && password === '' ? 'none' : { user, password }
 }

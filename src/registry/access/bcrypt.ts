@@ -8,12 +8,14 @@ import { usualCost } from './htpasswd.ts'
 export interface Comparison {
   password: string
   hash: string
+  /** What a wrong password costs, where that is more than the hash does: the time must not tell whose hash it was. */
+  cost: number
 }
 
 export interface Comparer {
   /**
    * @param from who waits: all who wait get their turns in circles, however many comparisons one of them asks for
-   * @throws OciError TOOMANYREQUESTS where too many wait already
+   * @throws OciError TOOMANYREQUESTS where too many wait already; of all, those that wait for the one with the most go first
    */
   compare(comparison: Comparison, from: string): Promise<boolean>
   close(): Promise<void>
@@ -50,6 +52,14 @@ export function createComparer({ mostOfOne = 16, most = 256 }: ComparerOptions =
     if (first) worker.postMessage(first.comparison)
   }
 
+  /** @returns false where nobody waits for more than one with `length` would */
+  function makeWay(length: number): boolean {
+    const [longest = []] = [...queues.values()].toSorted((one, other) => other.length - one.length)
+    if (longest.length <= length + 1) return false
+    longest.pop()?.fail(tooMany())
+    return true
+  }
+
   function startWorker(): Worker {
     const started = new Worker(new URL(`./bcrypt-worker${extname(import.meta.filename)}`, import.meta.url))
     started.unref()
@@ -75,7 +85,7 @@ export function createComparer({ mostOfOne = 16, most = 256 }: ComparerOptions =
     compare(comparison, from) {
       const queue = queues.get(from) ?? []
       const inAll = queues.values().reduce((sum, { length }) => sum + length, 0)
-      if (queue.length >= mostOfOne || inAll >= most) return Promise.reject(tooMany())
+      if (queue.length >= mostOfOne || (inAll >= most && !makeWay(queue.length))) return Promise.reject(tooMany())
       return new Promise((settle, fail) => {
         queues.set(from, [...queue, { comparison, settle, fail }])
         next()

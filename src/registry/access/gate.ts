@@ -76,8 +76,8 @@ function signInFirst(): OciError {
   return new OciError('UNAUTHORIZED', 'This needs credentials: sign in to this registry first.')
 }
 
-/** Whom wrong credentials are counted for: an IPv6 client has all addresses of its /64. */
-function sourceOf(address = ''): string {
+/** Whom something is counted for that has no name: an IPv6 client has all addresses of its /64. */
+export function sourceOf(address = ''): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
   if (mapped !== undefined || !address.includes(':')) return mapped ?? address
   const [before = '', after] = address.split('%')[0]?.split('::') ?? []

@@ -59,6 +59,7 @@ function whyTooMany(user: string, hashes: ReadonlyMap<string, string>): string |
   return hashes.size < mostUsers ? undefined : `there are more than ${mostUsers} users`
 }
 
-function costOf(hash: string): number {
+/** NaN where it is no bcrypt hash. */
+export function costOf(hash: string): number {
   return Number(/^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/.exec(hash)?.[1] ?? Number.NaN)
 }

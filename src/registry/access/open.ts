@@ -28,6 +28,9 @@ export async function openAccess(options: AccessOptions): Promise<Access> {
   return {
     gate: createGate(options.rules, signIn),
     failures: () => signIn.failures(),
-    close: () => comparer.close(),
+    async close() {
+      signIn.close()
+      await comparer.close()
+    },
   }
 }

@@ -3,7 +3,7 @@
  * wrong is answered late, and at times that say nothing about why it is wrong.
  */
 import { createHmac, randomBytes } from 'node:crypto'
-import { setTimeout } from 'node:timers/promises'
+import { setTimeout as wait } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import type { Credentials } from './basic.ts'
 import { type Comparer, isTooLong } from './bcrypt.ts'
@@ -12,7 +12,7 @@ import type { UsersFile } from './users.ts'
 export interface SignInOptions {
   users: UsersFile
   comparer: Pick<Comparer, 'compare'>
-  /** ms that right credentials are remembered, while their line in the file stays as it is; default 60,000. */
+  /** ms that right credentials are remembered after their last use, while their line in the file stays as it is; default 60,000. */
   rememberFor?: number
   /** ms after which a wrong answer comes; each further one of the same address within a minute takes twice as long, up to eight times. Default 500. */
   delay?: number
@@ -26,6 +26,8 @@ export interface SignIn {
   isRight(credentials: Credentials, from: string): Promise<boolean>
   /** Wrong credentials since the start. */
   failures(): number
+  /** Tells of those that no warning has told of yet. */
+  close(): void
 }
 
 const failuresCountFor = 60_000
@@ -35,11 +37,10 @@ const longestDelay = 8
 export function createSignIn(options: SignInOptions): SignIn {
   const { users, comparer, rememberFor = 60_000, delay = 500 } = options
   const key = randomBytes(32)
-  const right = new LRUCache<string, true>({ max: 10_000, ttl: rememberFor })
+  const right = new LRUCache<string, true>({ max: 10_000, ttl: rememberFor, updateAgeOnGet: true })
   const asking = new Map<string, Promise<boolean>>()
   const wrongOf = new LRUCache<string, number>({ max: mostAddresses, ttl: failuresCountFor })
   const report = createReport(options)
-  let failures = 0
 
   /** Whoever can read this process's memory later finds no password in it. */
   function fingerprint({ user, password }: Credentials, hash: string): string {
@@ -49,10 +50,9 @@ export function createSignIn(options: SignInOptions): SignIn {
   }
 
   async function compare({ user, password }: Credentials, stored: Stored, asker: Asker): Promise<boolean> {
-    const isEqual = await comparer.compare({ password, hash: stored.hash }, asker.from)
+    const isEqual = await comparer.compare({ password, hash: stored.hash, cost: stored.cost }, asker.from)
     if (isEqual && stored.isKnown && !isTooLong(password)) return true
-    failures += 1
-    report(stored.isKnown ? user : undefined, asker.from, failures)
+    report.add(stored.isKnown ? user : undefined, asker.from)
     const times = wrongOf.get(asker.from) ?? 0
     wrongOf.set(asker.from, times + 1)
     await lateAnswer(asker.since, delay * Math.min(2 ** times, longestDelay))
@@ -60,12 +60,13 @@ export function createSignIn(options: SignInOptions): SignIn {
   }
 
   return {
-    failures: () => failures,
+    failures: () => report.inAll(),
+    close: () => report.tell(),
     async isRight(credentials, from) {
       const asker = { from, since: performance.now() }
       const stored = await users.hashFor(credentials.user)
       const print = fingerprint(credentials, stored.hash)
-      if (right.has(print)) return true
+      if (right.get(print)) return true
       const place = `${from} ${print}`
       const asked = asking.get(place) ?? compare(credentials, stored, asker).finally(() => asking.delete(place))
       asking.set(place, asked)
@@ -80,19 +81,36 @@ type Stored = Awaited<ReturnType<UsersFile['hashFor']>>
 type Asker = { from: string; since: number }
 
 /** On a grid: how long the comparison took, and how long it waited, cannot be read off. */
-async function lateAnswer(since: number, wait: number): Promise<void> {
+async function lateAnswer(since: number, step: number): Promise<void> {
   const passed = performance.now() - since
-  await setTimeout(Math.ceil(wait * Math.max(1, Math.ceil(passed / wait)) - passed))
+  await wait(Math.ceil(step * Math.max(1, Math.ceil(passed / step)) - passed))
 }
 
-/** A name that nobody has may be a password in the wrong place: it is not logged. */
+/** The first at once, those of the next while together: none goes untold. A name that nobody has may be a password in the wrong place: it is not logged. */
 function createReport({ warn, warnEvery = 10_000 }: SignInOptions) {
-  let warned = Number.NEGATIVE_INFINITY
-  let told = 0
-  return (user: string | undefined, address: string, failures: number) => {
-    if (performance.now() - warned < warnEvery) return
-    warned = performance.now()
-    warn('wrong credentials', { user: user ?? 'unknown', address, failures: failures - told, inAll: failures })
-    told = failures
+  let last: { user: string; address: string } | undefined
+  let failures = 0
+  let inAll = 0
+  let pause: NodeJS.Timeout | undefined
+
+  function tell(): void {
+    clearTimeout(pause)
+    pause = undefined
+    if (!last) return
+    warn('wrong credentials', { ...last, failures, inAll })
+    last = undefined
+    failures = 0
+    pause = setTimeout(tell, warnEvery).unref()
+  }
+
+  return {
+    tell,
+    inAll: () => inAll,
+    add(user: string | undefined, address: string) {
+      last = { user: user ?? 'unknown', address }
+      failures += 1
+      inAll += 1
+      if (pause === undefined) tell()
+    },
   }
 }

@@ -4,8 +4,8 @@ import { open, stat } from 'node:fs/promises'
 import { type LineProblem, parseHtpasswd, type Users } from './htpasswd.ts'
 
 export interface UsersFile {
-  /** The hash of a user as the file has it now, and one to spend the same time on where there is no such user. */
-  hashFor(user: string): Promise<{ hash: string; isKnown: boolean }>
+  /** The hash of a user as the file has it now, and one to spend the same time on where there is no such user; the cost is the highest of all. */
+  hashFor(user: string): Promise<{ hash: string; isKnown: boolean; cost: number }>
 }
 
 export interface UsersFileOptions {
@@ -26,7 +26,6 @@ export class HtpasswdError extends Error {
 }
 
 const largestFile = 1024 * 1024
-const nobody: Users = parseHtpasswd('').users
 
 /** @throws HtpasswdError where the file cannot be read whole, or a line of it cannot be used */
 export async function openUsersFile(options: UsersFileOptions): Promise<UsersFile> {
@@ -39,7 +38,7 @@ export async function openUsersFile(options: UsersFileOptions): Promise<UsersFil
   let looked = performance.now()
   let looking: Promise<void> | undefined
 
-  /** Where it cannot be read, nobody can sign in: whoever removes the file means it. */
+  /** A file that cannot be read is a mistake, and locks nobody out; what can be read counts, and a line of it that cannot be used is one user less. */
   async function look(): Promise<void> {
     try {
       if ((await stampOf(path)) === current.stamp) return
@@ -48,8 +47,8 @@ export async function openUsersFile(options: UsersFileOptions): Promise<UsersFil
       for (const problem of problems.slice(0, 10)) warn('a user is left out', { why: sentenceFor(path, problem) })
     } catch (error) {
       const reason = reasonOf(error)
-      if (current.stamp !== reason) warn('nobody can sign in', { why: `${path}: ${reason}` })
-      current = { users: nobody, stamp: reason, problems: [], dummy: dummyHash(nobody) }
+      if (current.stamp !== reason) warn('the users stay as they were', { why: `${path}: ${reason}` })
+      current = { ...current, stamp: reason }
     } finally {
       looked = performance.now()
       looking = undefined
@@ -62,7 +61,7 @@ export async function openUsersFile(options: UsersFileOptions): Promise<UsersFil
       await looking
       const { users, dummy } = current
       const hash = users.hashes.get(user)
-      return { hash: hash ?? dummy, isKnown: hash !== undefined }
+      return { hash: hash ?? dummy, isKnown: hash !== undefined, cost: users.cost }
     },
   }
 }

@@ -32,6 +32,7 @@ test.each([
   ['nothing', ['Basic ']],
   ['an empty line', ['']],
   ['bytes that are no UTF-8', [encode(Uint8Array.of(0x61, 0x3a, 0xff))]],
+  ['a control character', [encode('alice:right\u0000left')]],
   ['two headers', [encode('a:b'), encode('c:d')]],
   ['more than 4 KiB', [encode(`a:${'b'.repeat(4096)}`)]],
 ])('%s cannot be right', (_, lines) => {

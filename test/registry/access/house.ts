@@ -115,7 +115,7 @@ export async function openAccessHouse(options: HouseOptions): Promise<AccessHous
   }
 }
 
-interface Asked {
+export interface Asked {
   agent: Agent
   port: number
   method: string
@@ -123,7 +123,7 @@ interface Asked {
   headers: Record<string, string>
 }
 
-function ask(options: Asked, body: string) {
+export function ask(options: Asked, body: string) {
   return new Promise<Reply>((resolve, reject) => {
     const asked = request({ host: '127.0.0.1', ...options }, (response) => {
       const chunks: Buffer[] = []

@@ -9,6 +9,7 @@ import type { Repository } from '../../../src/repository/repository.ts'
 import { createMemoryHosted } from '../memory-hosted.ts'
 import { createMemoryRepository, descriptorOf } from '../memory-repository.ts'
 import { basic, openAccessHouse, type RuleText } from './house.ts'
+import { mayModel, throwDice } from './model.ts'
 
 const probes = 10_000
 const mediaType = 'application/vnd.oci.image.manifest.v1+json'
@@ -37,42 +38,13 @@ const patterns: Names = [
   '*/acme/app',
 ]
 
-/** mulberry32: a failure can be run again. */
-function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
-const seed = Number(process.env.ENTREPOT_TEST_SEED ?? Date.now() % 2 ** 31)
-const random = randomFrom(seed)
-const pick = <T>(items: readonly [T, ...T[]]): T => items[Math.floor(random() * items.length)] ?? items[0]
-const some = <T>(items: readonly T[], share: number): T[] => items.filter(() => random() < share)
+const { seed, random, pick, some } = throwDice()
 
 /** What the model knows: plain sets of names. */
 interface World {
   rules: RuleText[]
   blobs: Map<string, Set<Digest>>
   manifests: Map<string, Set<Digest>>
-}
-
-function mayModel(rules: RuleText[], user: string | undefined, key: string, action: string): boolean {
-  const covers = (pattern: string) =>
-    new RegExp(
-      `^${pattern
-        .replaceAll('.', '\\.')
-        .replaceAll('**', '.+')
-        .replaceAll(/(?<!\.)\*|\*(?=\/)/g, '[^/]+')}$`,
-    ).test(key)
-  for (const rule of rules) {
-    const named = rule.users.includes(user ?? 'anonymous') || (user !== undefined && rule.users.includes('*'))
-    if (named && rule.actions.some((one) => one === action) && rule.repositories.some(covers)) return true
-  }
-  return false
 }
 
 interface Probe {

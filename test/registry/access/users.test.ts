@@ -1,4 +1,4 @@
-import { chmodSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { HtpasswdError, openUsersFile } from '../../../src/registry/access/users.ts'
 import { cheapHash, temporaryFile } from './house.ts'
@@ -16,7 +16,7 @@ test('whoever is added to the file is known from then on, and whoever is taken o
   const { path, users } = await openUsers(`alice:${hash}\n`)
   writeFileSync(path, `bob:${hash}\n`)
   expect(await users.hashFor('alice')).toMatchObject({ isKnown: false })
-  expect(await users.hashFor('bob')).toEqual({ isKnown: true, hash })
+  expect(await users.hashFor('bob')).toEqual({ isKnown: true, hash, cost: 4 })
 })
 
 test('a file that was put in its place is seen, though its size and time are the same', async () => {
@@ -30,16 +30,39 @@ test('a file that was put in its place is seen, though its size and time are the
   expect(await users.hashFor('alice')).toMatchObject({ isKnown: false })
 })
 
-test('nobody is known while the file is away, and the log says so once', async () => {
+test('the users stay as they were while the file is away, and the log says so once', async () => {
   const { path, users, warned } = await openUsers(`alice:${hash}\n`)
   rmSync(path)
   expect([await users.hashFor('alice'), await users.hashFor('alice')]).toMatchObject([
-    { isKnown: false },
-    { isKnown: false },
+    { isKnown: true },
+    { isKnown: true },
   ])
-  expect(warned).toEqual([`nobody can sign in: ${path}: cannot be read (ENOENT)`])
-  writeFileSync(path, `alice:${hash}\n`, { mode: 0o600 })
+  expect(warned).toEqual([`the users stay as they were: ${path}: cannot be read (ENOENT)`])
+  writeFileSync(path, `bob:${hash}\n`, { mode: 0o600 })
+  expect(await users.hashFor('alice')).toMatchObject({ isKnown: false })
+  expect(await users.hashFor('bob')).toMatchObject({ isKnown: true })
+})
+
+test('so they do where what took its place cannot be a file of users', async () => {
+  const { path, users, warned } = await openUsers(`alice:${hash}\n`)
+  writeFileSync(path, `alice:${hash}\n`.repeat(20_000))
   expect(await users.hashFor('alice')).toMatchObject({ isKnown: true })
+  rmSync(path)
+  mkdirSync(path)
+  expect(await users.hashFor('alice')).toMatchObject({ isKnown: true })
+  expect(warned).toEqual(
+    ['is larger than 1 MiB', 'is no file'].map((reason) => `the users stay as they were: ${path}: ${reason}`),
+  )
+})
+
+test('a file that can be read counts, also where it has no user any more', async () => {
+  const { path, users } = await openUsers(`alice:${hash}\nbob:${hash}\n`)
+  writeFileSync(path, 'alice:!\n')
+  expect(await users.hashFor('alice')).toMatchObject({ isKnown: false })
+  writeFileSync(path, `alice:${hash}\n`)
+  expect(await users.hashFor('alice')).toMatchObject({ isKnown: true })
+  writeFileSync(path, '')
+  expect(await users.hashFor('alice')).toMatchObject({ isKnown: false })
 })
 
 test('a later line that cannot be used is left out, with its number; the others stay', async () => {
