@@ -4,6 +4,7 @@ import { basename, join } from 'node:path'
 import { chartFolder } from '../support/content.ts'
 import { pinnedVersion, type Tool } from '../support/tools.ts'
 import { openContainerd } from './containerd.ts'
+import { type Format, signingFlags, trustFlags } from './signing-cosign.ts'
 
 interface Pushed {
   /** In the daemon, without its host. */
@@ -109,14 +110,14 @@ export const pushers: Pusher[] = [
     client: named('cosign'),
     what: 'signature, referrer',
     tools: ['cosign'],
-    push: signBy('--new-bundle-format=true'),
+    push: signBy('referrer'),
     repeats: false,
   },
   {
     client: named('cosign'),
     what: 'signature, tag schema',
     tools: ['cosign'],
-    push: signBy('--new-bundle-format=false'),
+    push: signBy('tag'),
     repeats: false,
   },
 ]
@@ -208,15 +209,13 @@ function pushByHelm(helm: 'helm3' | 'helm4', ...flags: string[]) {
   }
 }
 
-function signBy(format: string) {
+function signBy(format: Format) {
   return async ({ host, repository, folder, layout, imageDigest, tool }: PushUse): Promise<Pushed> => {
     await tool('crane', 'push', layout, `${host}/${repository}:1.0`)
     const image = `${host}/${repository}@${imageDigest}`
     await tool('cosign', 'generate-key-pair')
-    const http = ['--allow-http-registry', format]
-    const offline = ['--yes', '--tlog-upload=false', '--use-signing-config=false']
-    await tool('cosign', 'sign', '--key', join(folder, 'cosign.key'), ...offline, ...http, image)
-    await tool('cosign', 'verify', '--key', join(folder, 'cosign.pub'), '--insecure-ignore-tlog', ...http, image)
+    await tool('cosign', 'sign', ...signingFlags(join(folder, 'cosign.key'), format), image)
+    await tool('cosign', 'verify', ...trustFlags(join(folder, 'cosign.pub'), format), image)
     return { repository, digest: imageDigest, tag: '1.0' }
   }
 }
