@@ -1,10 +1,12 @@
 /** How a command asks: the daemon that has the data directory, over its socket, or the same app in this process where none runs. */
 import { once } from 'node:events'
-import { type IncomingMessage, request } from 'node:http'
+import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { stat } from 'node:fs/promises'
+import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
 import { createApp } from '../app.ts'
+import type { Answer, Ask, Question } from '../charts/registry-target.ts'
 import type { Config } from '../config/load.ts'
 import type { Flags } from '../config/settings.ts'
 import { createLog } from '../observe/log.ts'
@@ -22,6 +24,8 @@ export interface Reply {
 export interface Asking {
   /** GET of a request target, `/v2/...`. */
   get(target: string): Promise<Reply>
+  /** Any request, with a body of any size. */
+  ask: Ask
   close(): Promise<void>
 }
 
@@ -48,7 +52,8 @@ async function askDaemon({ data }: Config, flags: Flags): Promise<Asking | undef
   const socketPath = operatorSocketIn(data)
   if (!(await isOurs(data)) || !(await answers(socketPath))) return undefined
   if (flags.offline === true) throw new CommandError(exitCodes.bad, offlineIsItsOwn(data))
-  return { get: (target) => getOver(socketPath, target, answerTime), close: async () => {} }
+  const ask: Ask = (question) => askOver(socketPath, question, question.body ? uploadTime : answerTime)
+  return { ask, get: (target) => ask({ method: 'GET', target }), close: async () => {} }
 }
 
 /** Whoever can write to a directory can put a socket there and answer what he likes: the rule is the daemon's own. */
@@ -70,17 +75,23 @@ function offlineIsItsOwn(data: string): string {
 const patience = 10_000
 const greetingTime = 3_000
 const answerTime = 60_000
+const uploadTime = 30 * 60_000
 
 async function openHere(config: Config): Promise<Asking> {
   const log = createLog('error', { fd: 2 })
   const holding = await holdDirectory(config.data, { listen: 'nothing: it is a command' })
   try {
     const app = await createApp(config, holding.directory, log)
+    const ask: Ask = async ({ method, target, headers = {}, body }) => {
+      const sending = body && ({ body: ReadableStream.from(body.bytes()), duplex: 'half' } as const)
+      const asked = new Request(`http://localhost${target}`, { method, headers, ...sending })
+      const response = await app.operator.fetch(asked)
+      const header = (name: string) => response.headers.get(name) ?? undefined
+      return { status: response.status, header, body: await response.text() }
+    }
     return {
-      async get(target) {
-        const response = await app.operator.fetch(new Request(`http://localhost${target}`))
-        return { status: response.status, body: await response.text() }
-      },
+      ask,
+      get: (target) => ask({ method: 'GET', target }),
       async close() {
         await app.close()
         await holding.release()
@@ -95,7 +106,7 @@ async function openHere(config: Config): Promise<Asking> {
 
 async function answers(socketPath: string): Promise<boolean> {
   try {
-    await getOver(socketPath, '/livez', greetingTime)
+    await askOver(socketPath, { method: 'GET', target: '/livez' }, greetingTime)
     return true
   } catch (error) {
     if (hasCode(error, 'ENOENT', 'ECONNREFUSED', 'ENOTDIR')) return false
@@ -104,16 +115,32 @@ async function answers(socketPath: string): Promise<boolean> {
   }
 }
 
-async function getOver(socketPath: string, target: string, within: number): Promise<Reply> {
+async function askOver(socketPath: string, question: Question, within: number): Promise<Answer> {
+  const { method, target, headers, body } = question
   const signal = AbortSignal.timeout(within)
   try {
-    const asked = request({ socketPath, path: target, headers: { host: 'localhost' }, signal }).end()
-    const [response]: IncomingMessage[] = await once(asked, 'response')
+    const length = body && { 'content-length': body.size }
+    // A connection each: one that idles while a chart is fetched may be closed just when it is used again.
+    const options = { socketPath, agent: false, path: target, method, signal } as const
+    const asked = request({ ...options, headers: { ...headers, ...length, host: 'localhost' } })
+    const answered = once(asked, 'response')
+    // Who answers before the body has gone may close the connection below it; the answer counts.
+    asked.on('error', () => {})
+    send(asked, body)
+    const [response]: IncomingMessage[] = await answered
     if (!response) throw new TypeError('a response event without a response')
-    return { status: response.statusCode ?? 0, body: await text(response) }
+    const header = (name: string) => response.headersDistinct[name]?.[0]
+    return { status: response.statusCode ?? 0, header, body: await text(response) }
   } catch (cause) {
     if (!signal.aborted) throw cause
     const sentence = `The daemon at ${socketPath} did not answer within ${within / 1000} s.`
     throw new CommandError(exitCodes.unavailable, sentence, { cause })
   }
+}
+
+function send(asked: ClientRequest, body: Question['body']): void {
+  if (!body) return void asked.end()
+  const source = Readable.from(body.bytes(), { objectMode: false })
+  source.on('error', (error) => asked.destroy(error)).pipe(asked)
+  asked.on('close', () => source.destroy())
 }

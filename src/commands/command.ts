@@ -1,6 +1,7 @@
 /** argv -> command. */
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import { exitCodeOf, exitCodes, printable, sentenceOf } from './exit-code.ts'
+import { importCharts } from './import-charts.ts'
 import { lock } from './lock.ts'
 import { passwd } from './passwd.ts'
 import { resolve } from './resolve.ts'
@@ -16,6 +17,15 @@ const usage = `entrepot: a caching proxy and mirror for OCI registries
   entrepot lock FILE           write what each range of FILE means into its lock file (docs/version-ranges.md)
     --check                    write nothing; exit with 3 where the lock is behind
     --update NAME              move this one, leave the others (may be repeated)
+  entrepot import-charts URL   bring a classic chart repository into hosted repositories (docs/import-charts.md)
+    --to FOLDER/               where to (default: charts/)
+    --range RANGE              only versions of this range, as Helm reads it
+    --chart NAME               only this chart, * for any characters (may be repeated)
+    --overwrite                move tags that hold another archive
+    --dry-run                  say what would be done
+    --json                     for scripts
+    --username NAME            for the repository; with --password-stdin, the password from stdin
+    --ca-file FILE             PEM certificates that are trusted beside the system's
   entrepot passwd USER         a line for the file of the users; the password from the terminal, or from stdin
   entrepot --help | --version
 
@@ -66,6 +76,25 @@ const commands: Record<string, (args: string[]) => () => Promise<void>> = {
     if (file === undefined || more.length > 0) throw new Error('lock takes one file, the list of what is wanted.')
     if (values.check && values.update) throw new Error('--check writes nothing, so --update has nothing to do.')
     return () => lock(file, values)
+  },
+  'import-charts'(args) {
+    const { values, positionals } = parse(args, {
+      ...common,
+      to: { type: 'string' },
+      range: { type: 'string' },
+      chart: { type: 'string', multiple: true },
+      username: { type: 'string' },
+      'password-stdin': { type: 'boolean' },
+      'ca-file': { type: 'string' },
+      overwrite: { type: 'boolean' },
+      'dry-run': { type: 'boolean' },
+      json: { type: 'boolean' },
+    })
+    const [address, ...more] = positionals
+    if (address === undefined || more.length > 0) {
+      throw new Error('import-charts takes one address, of a chart repository or its index.yaml.')
+    }
+    return () => importCharts(address, values)
   },
   passwd(args) {
     const { positionals } = parse(args, { help: common.help, version: common.version })

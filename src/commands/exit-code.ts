@@ -20,6 +20,8 @@ export const exitCodes = {
   behind: 3,
   /** No tag matches the range. */
   unmatched: 4,
+  /** Some of it was left out. */
+  incomplete: 5,
   /** It could not be found out. */
   unavailable: 69,
   /** Our own fault. */
