@@ -19,10 +19,10 @@ if (!existsSync(published)) installDependencies()
 run(...program(process.argv.slice(2)))
 
 function program(args) {
-  if (args[0] === '--run') return [args[1], args.slice(2)]
+  if (args[0] === '--run') return [args[1], args.slice(2), []]
   const main = existsSync(published) ? published : join(root, 'src', 'main.ts')
   const flags = ['--disable-proto=throw', '--disallow-code-generation-from-strings', '--max-old-space-size=256']
-  return [node, [...flags, main, ...args]]
+  return [node, [...flags, main, ...args], ['ipc']]
 }
 
 function installedNode() {
@@ -75,9 +75,10 @@ function newEnough(version) {
   return Number(version.split('.')[0]) >= oldestMajor
 }
 
-// Signals go on to the child, and its end becomes ours, so that a supervisor sees one process.
-function run(command, args) {
-  const child = spawn(command, args, { stdio: 'inherit' })
+// Signals go on to the child, and its end becomes ours, so that a supervisor sees one process. A kill -9 cannot be passed on: nothing is
+// ever said over the channel, but the kernel closes it with us, and the daemon ends (src/commands/drain.ts).
+function run(command, args, channel) {
+  const child = spawn(command, args, { stdio: ['inherit', 'inherit', 'inherit', ...channel] })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   child.on('error', (error) => fail(`${command}: ${error.message}`))
   child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]))

@@ -6,10 +6,13 @@ import { isFromJournal } from './catalog/records.ts'
 import { createRoom, type Room } from './catalog/room.ts'
 import { createSourcesFile } from './catalog/sources.ts'
 import type { Config } from './config/load.ts'
+import { idleUsers } from './config/idle.ts'
 import { ConfigError } from './config/problem.ts'
+import { exposureOf } from './config/secret.ts'
 import type { UpstreamConfig } from './config/upstreams.ts'
 import { createHosted, type Hosted } from './hosted/hosted.ts'
 import type { Log } from './observe/log.ts'
+import { matches } from './oci/pattern.ts'
 import { visibleLinks } from './proxied/links.ts'
 import { createProxied, type Proxied } from './proxied/proxied.ts'
 import { type Access, openAccess } from './registry/access/open.ts'
@@ -19,11 +22,12 @@ import { createOrigins } from './repository/origins.ts'
 import { createRangeRules } from './repository/range-rules.ts'
 import { createRanges } from './repository/ranges.ts'
 import { createFileStore } from './store/files.ts'
+import type { Holding } from './store/holder.ts'
 import { openJournal } from './store/journal.ts'
 import { openLevel } from './store/level.ts'
 import { createSessionFiles } from './store/session-files.ts'
 import { createSpools, type Spools } from './store/spools.ts'
-import { createEviction } from './upkeep/eviction.ts'
+import { createEviction, unevictable } from './upkeep/eviction.ts'
 import { partialsFor, startUpkeep } from './upkeep/upkeep.ts'
 import { createAuthorizer } from './upstream/authorizer.ts'
 import { createUpstream } from './upstream/client.ts'
@@ -43,10 +47,11 @@ export interface App {
   close(): Promise<void>
 }
 
-/** @param directory the data directory, held by this process */
-export async function createApp(config: Config, directory: string, log: Log): Promise<App> {
+/** @param holding of the data directory */
+export async function createApp(config: Config, holding: Holding, log: Log): Promise<App> {
   const access = await accessOf(config, log)
-  const kept = await openKept(config, directory, log)
+  for (const sentence of config.idle) log.warn(sentence)
+  const kept = await openKept(config, holding, log)
   const hosted = await openHosted(config, kept, log)
   const docker = createDockerCredentials({ dockerConfig: config.dockerConfig, warn: (message) => log.warn(message) })
   const upstreams = config.upstreams.map((upstream) => connect(upstream, config, docker, log))
@@ -65,7 +70,9 @@ export async function createApp(config: Config, directory: string, log: Log): Pr
     openHosted: (name) => hosted.repository(name),
   })
   const rulesOf = createRangeRules(config)
-  const upkeep = startUpkeep({ ...kept, hosted, offline: config.offline, log })
+  const isCovered = (name: string) => config.hosted.some((pattern) => matches(pattern, name))
+  const { offline, maxSize } = config
+  const upkeep = startUpkeep({ ...kept, hosted, offline, maxSize, isCovered, log })
   let draining = false
 
   const registry: RegistryOptions = {
@@ -98,14 +105,20 @@ export async function createApp(config: Config, directory: string, log: Log): Pr
 async function accessOf({ access }: Config, log: Log): Promise<Access | undefined> {
   if (!access) return undefined
   try {
-    return await openAccess({ ...access, warn: (message, fields) => log.warn(message, fields) })
+    const exposure = (stats: { uid: number; mode: number }) => {
+      const reason = exposureOf(access.htpasswd, stats, process.env)
+      return reason && `access.htpasswd ${reason}`
+    }
+    const opened = await openAccess({ ...access, exposure, warn: (message, fields) => log.warn(message, fields) })
+    for (const sentence of idleUsers(access, opened.users())) log.warn(sentence)
+    return opened
   } catch (error) {
     throw error instanceof HtpasswdError ? new ConfigError(error.sentences) : error
   }
 }
 
 /** Everything on disk, with its room counted. */
-async function openKept(config: Config, directory: string, log: Log) {
+async function openKept(config: Config, { directory, wasAbandoned }: Holding, log: Log) {
   const onCorrupt = (key: string) => {
     log.warn('a record of the catalog is corrupt and counts as absent', { key })
     if (isFromJournal(key)) void catalog.doubt().catch(() => {})
@@ -125,7 +138,16 @@ async function openKept(config: Config, directory: string, log: Log) {
   const count = (bytes: number) => room.count(bytes)
   const spool = (bytes: Uint8Array) => spoolWhole(spools, bytes)
   const journal = await openJournal(join(directory, 'journal'))
-  const catalog: Catalog = createCatalog({ store, files, sources, journal, count, spool, warn: warnTo(log) })
+  const catalog: Catalog = createCatalog({
+    store,
+    files,
+    sources,
+    journal,
+    count,
+    spool,
+    wasAbandoned,
+    warn: warnTo(log),
+  })
   const catalogIsNew = state !== 'opened' || dropped > 0
   await restoreCatalog(catalog, catalogIsNew, log)
   const evict = createEviction({ catalog, allowed: !config.offline, log: (message, facts) => log.info(message, facts) })
@@ -148,6 +170,7 @@ function openHosted(config: Config, kept: Awaited<ReturnType<typeof openKept>>, 
   return createHosted({
     ...kept,
     maxSize: config.maxSize,
+    unevictable: async () => (config.offline ? kept.room.used() : unevictable(kept.catalog)),
     immutableTags: config.immutableTags,
     isVisible: (link) => visible.get(link.repository.origin)?.(link) ?? true,
     warn: warnTo(log),

@@ -14,6 +14,8 @@ import { createUses, type Uses } from './uses.ts'
 
 export interface Catalog extends Content, Answers {
   readonly uses: Uses
+  /** Bytes that were verified before this, ms since the epoch, count as not verified. */
+  readonly believedSince: number
   /** Whether all files have been looked at under this catalog: before that one without a record may be what a lost catalog kept. */
   filesAreKnown(): Promise<boolean>
   setFilesKnown(known: boolean): Promise<void>
@@ -36,6 +38,8 @@ export interface CatalogOptions {
   journal: OpenedJournal
   spool: (bytes: Uint8Array) => Promise<WholeSpool>
   count: (bytes: number) => void
+  /** The last process ended without a word, and the disk may have lost what it was given. */
+  wasAbandoned?: boolean
   warn?: (message: string, error: unknown) => void
   now?: () => number
 }
@@ -49,6 +53,7 @@ export function createCatalog(options: CatalogOptions): Catalog {
     ...createContent({ ...options, records, commits, uses, now }),
     ...createAnswers(records, commits),
     uses,
+    believedSince: options.wasAbandoned ? now() : 0,
     filesAreKnown: async () => (await records.bytes(keys.filesKnown())) !== undefined,
     setFilesKnown: (known) =>
       records.write([known ? { put: keys.filesKnown(), value: encode({}) } : { delete: keys.filesKnown() }]),

@@ -18,7 +18,7 @@ export interface CheckedBlobs {
 }
 
 export interface CheckedBlobOptions {
-  catalog: Content & { uses: Uses }
+  catalog: Content & { uses: Uses; believedSince: number }
   warn: (message: string, error: unknown) => void
   now: () => number
 }
@@ -30,7 +30,7 @@ export function createCheckedBlobs({ catalog, warn, now }: CheckedBlobOptions): 
   // A clock that was set back must not keep bytes from being checked.
   function isVerified({ verifiedAt }: BlobRecord): boolean {
     const age = now() - verifiedAt
-    return age >= 0 && age <= verifiedFor
+    return age >= 0 && age <= verifiedFor && verifiedAt >= catalog.believedSince
   }
 
   async function noteVerified(digest: Digest): Promise<void> {

@@ -2,7 +2,6 @@
  * Bytes by digest, and the links that make them readable through a repository. Everything that is kept comes in through `keep`
  * and goes out through `forget`; both hold the digest's lock and the commit order of docs/architecture.md.
  */
-import { unlink } from 'node:fs/promises'
 import { failpoint } from '../observe/failpoint.ts'
 import type { ByteSource } from '../oci/byte-source.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
@@ -78,8 +77,8 @@ export interface Content extends Omit<Removal, 'lose'> {
   linksIn(repository: RepositoryKey, kind?: Kind): AsyncIterable<Link>
   /** The repositories that have the digest as content of this kind. */
   holders(digest: Digest, kind: Kind): Promise<RepositoryKey[]>
-  /** What refers to a subject in a hosted repository. */
-  referringTo(repository: RepositoryKey, subject: Digest): Promise<Descriptor[]>
+  /** What refers to a subject in a hosted repository: in ascending order of their digests, those above `after`. */
+  referringTo(repository: RepositoryKey, subject: Digest, after?: Digest): AsyncIterable<Descriptor>
 }
 
 export interface ContentOptions {
@@ -140,16 +139,16 @@ export function createContent(options: ContentOptions): Content {
     const { digest, bytes, links, edges, reservation } = keeping
     const before = await blob(digest)
     const size = sizeOf(bytes)
-    const place = placeOf(size, links)
-    const kept = before && isAsGood(before.place, place) && (await places.isThere(digest, before)) ? before : undefined
-    if (kept && 'spool' in bytes) await unlink(bytes.spool)
-    const operations = kept ? [] : await places.put(digest, bytes, place)
+    // A file is never worse than what is inline: it outlives the catalog.
+    const place = before?.place === 'file' ? 'file' : placeOf(size, links)
+    // These bytes have just been verified; those that are there may have rotted since.
+    const operations = await places.put(digest, bytes, place)
     if (before?.place === 'inline' && place === 'file') operations.push({ delete: keys.inline(digest) })
     const record: BlobRecord = {
       size,
-      place: kept?.place ?? place,
-      verifiedAt: kept?.verifiedAt ?? now(),
-      keptAt: kept?.keptAt ?? now(),
+      place,
+      verifiedAt: now(),
+      keptAt: before?.keptAt ?? now(),
       sources: union(before?.sources ?? [], sourcesOf(links)),
     }
     const changes = changesOfKeeping({ links, size, tags: keeping.tags })
@@ -163,7 +162,7 @@ export function createContent(options: ContentOptions): Content {
       await commits.write(operations, links.some(cannotBeFetched) ? changes : [])
     } catch (error) {
       // What has no record is not kept: its bytes would only take up room, uncounted.
-      if (!kept) await places.remove(digest, record.place)
+      if (before?.place !== place) await places.remove(digest, place)
       throw error
     } finally {
       for (const { repository } of links) manifests.changed(repository, digest)
@@ -218,7 +217,7 @@ export function createContent(options: ContentOptions): Content {
     linksOf: (origin) => linksBelow(records, `${keys.links()}${origin} `),
     linksIn: (repository, kind) => linksBelow(records, keys.linksIn(repository, kind)),
     holders: (digest, kind) => holdersOf(records, digest, kind),
-    referringTo: (repository, subject) => referringTo(records, repository, subject),
+    referringTo: (repository, subject, after) => referringTo(records, repository, subject, after),
     keep: (keeping) => locked(keeping.digest, () => keep(keeping)),
     addLink: (link) => locked(link.digest, () => addLink(link)),
     setVerified: (digest, at) =>
@@ -239,9 +238,4 @@ export function createContent(options: ContentOptions): Content {
         else await places.remove(digest, 'file')
       }),
   }
-}
-
-/** A file is never worse: it outlives the catalog. */
-function isAsGood(there: BlobRecord['place'], wanted: BlobRecord['place']): boolean {
-  return there === 'file' || wanted === 'inline'
 }

@@ -1,10 +1,10 @@
 /** What refers to a subject: a record beside the link of each hosted manifest that has one (distribution-spec, "Listing Referrers"). */
 import type { Descriptor } from '../oci/descriptor.ts'
-import type { Digest } from '../oci/digest.ts'
+import { algorithmOf, type Digest, hexOf } from '../oci/digest.ts'
 import type { ManifestFacts } from '../oci/manifest.ts'
 import type { Operation } from '../store/key-value.ts'
 import type { RecordStore } from './record-store.ts'
-import { decode, encode, keys, type RepositoryKey } from './records.ts'
+import { decode, encode, keys, lastPart, type RepositoryKey } from './records.ts'
 
 export interface Referring {
   subject: Digest
@@ -45,14 +45,32 @@ export async function unreferringOperations(
   return [{ delete: keys.referring(repository, refers.subject, digest) }, { delete: keys.refersTo(repository, digest) }]
 }
 
-export async function referringTo(
+/** In ascending order of their digests, those above `after`. */
+export async function* referringTo(
   records: RecordStore,
   repository: RepositoryKey,
   subject: Digest,
-): Promise<Descriptor[]> {
-  const found: Descriptor[] = []
-  for await (const [, value] of records.scan(keys.referringTo(repository, subject))) {
-    found.push(decode<Descriptor>(value))
+  after?: Digest,
+): AsyncGenerator<Descriptor> {
+  for (const part of after === undefined ? [''] : partsFrom(after)) {
+    for await (const [key, value] of records.scan(`${keys.referringTo(repository, subject)}${part}`)) {
+      if (after === undefined || lastPart(key) > after) yield decode<Descriptor>(value)
+    }
   }
-  return found
+}
+
+/**
+ * The beginnings of all digests from this one on, in order, and of few before it: a store is asked for what begins alike, and each
+ * record may be of 4 MiB, too much to read those of all pages before.
+ */
+function* partsFrom(digest: Digest): Generator<string> {
+  const algorithm = algorithmOf(digest)
+  const hex = hexOf(digest)
+  yield `${algorithm}:${hex.slice(0, 2)}`
+  for (const length of [1, 0]) {
+    for (const digit of '0123456789abcdef') {
+      if (digit > hex.charAt(length)) yield `${algorithm}:${hex.slice(0, length)}${digit}`
+    }
+  }
+  if (algorithm === 'sha256') yield 'sha512:'
 }

@@ -40,6 +40,9 @@ const highWater = 0.95
 const lowWater = 0.85
 /** What must come before an eviction that freed nothing is tried again: each walks through all that is kept. */
 const growth = 0.01
+/** ms after which it is tried again for those who need room. */
+const futileFor = 1_000
+const never = { at: Number.NEGATIVE_INFINITY, used: Number.NEGATIVE_INFINITY }
 
 /** ms, and bytes beyond those that are asked for. */
 const lookEvery = 100
@@ -53,8 +56,8 @@ export function createRoom(options: RoomOptions): Room {
   let used = 0
   let reserved = 0
   let relieving = false
-  /** Where an eviction that freed nothing left `used`: it is not tried again before some more has come. */
-  let futileAt = Number.NEGATIVE_INFINITY
+  /** When an eviction freed nothing, and what was used then. */
+  let futile = never
   /** What the disk had to give when it was asked, less what was kept since. */
   let seen = { spare: 0, at: Number.NEGATIVE_INFINITY }
 
@@ -64,8 +67,19 @@ export function createRoom(options: RoomOptions): Room {
     if (bytes > maxSize) return false
     const missing = takeNow(bytes, await spareFor(bytes))
     if (missing === 0) return true
-    await options.evict(missing)
+    if (!isFutile()) await evictAll(Math.max(missing, used - low))
     return takeNow(bytes, await spare()) === 0
+  }
+
+  /** More than is missing, or the next bytes of the same body would need an eviction of their own. */
+  async function evictAll(bytes: number): Promise<void> {
+    const freed = await options.evict(bytes)
+    futile = freed > 0 ? never : { at: performance.now(), used }
+  }
+
+  /** An eviction walks through all that is kept: where one has freed nothing, the next waits until more has come, or a while. */
+  function isFutile(): boolean {
+    return performance.now() - futile.at < futileFor && used < futile.used + maxSize * growth
   }
 
   /** Takes the bytes, or says how many are missing. No other reservation comes between the question and the taking. */
@@ -80,7 +94,7 @@ export function createRoom(options: RoomOptions): Room {
 
   // Before there is no room left: nobody waits for it.
   function relieve(): void {
-    if (used <= high || relieving || used < futileAt + maxSize * growth) return
+    if (used <= high || relieving || used < futile.used + maxSize * growth) return
     relieving = true
     void evictAside(used - low)
   }
@@ -88,8 +102,7 @@ export function createRoom(options: RoomOptions): Room {
   // What goes wrong is met again by the reservation that finds no room.
   async function evictAside(bytes: number): Promise<void> {
     try {
-      const freed = await options.evict(bytes)
-      futileAt = freed > 0 ? Number.NEGATIVE_INFINITY : used
+      await evictAll(bytes)
     } catch {
     } finally {
       relieving = false

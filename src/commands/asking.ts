@@ -1,8 +1,7 @@
 /** How a command asks: the daemon that has the data directory, over its socket, or the same app in this process where none runs. */
 import { once } from 'node:events'
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
-import { stat } from 'node:fs/promises'
-import { Readable } from 'node:stream'
+import { lstat, stat } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
 import { createApp } from '../app.ts'
@@ -26,6 +25,8 @@ export interface Asking {
   get(target: string): Promise<Reply>
   /** Any request, with a body of any size. */
   ask: Ask
+  /** The data directory, where no daemon runs on it and this process is the one that answers. */
+  alone?: string
   close(): Promise<void>
 }
 
@@ -56,6 +57,28 @@ async function askDaemon({ data }: Config, flags: Flags): Promise<Asking | undef
   return { ask, get: (target) => ask({ method: 'GET', target }), close: async () => {} }
 }
 
+/**
+ * For commands that only ask: what was typed and is not there was mistyped, and is not made.
+ * @throws CommandError
+ */
+export async function requireTypedDirectory({ data }: Config, flags: Flags): Promise<void> {
+  if (flags.data === undefined || (await isThere(data))) return
+  throw new CommandError(
+    exitCodes.bad,
+    `There is no directory ${data}: name the one of a daemon with --data, or its configuration with --config. To ask without a daemon there, make it first: mkdir ${data}`,
+  )
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path)
+    return true
+  } catch (error) {
+    // Whatever else is wrong with it has a sentence of its own when it is opened.
+    return !hasCode(error, 'ENOENT')
+  }
+}
+
 /** Whoever can write to a directory can put a socket there and answer what he likes: the rule is the daemon's own. */
 async function isOurs(data: string): Promise<boolean> {
   try {
@@ -81,7 +104,7 @@ async function openHere(config: Config): Promise<Asking> {
   const log = createLog('error', { fd: 2 })
   const holding = await holdDirectory(config.data, { listen: 'nothing: it is a command' })
   try {
-    const app = await createApp(config, holding.directory, log)
+    const app = await createApp(config, holding, log)
     const ask: Ask = async ({ method, target, headers = {}, body }) => {
       const sending = body && ({ body: ReadableStream.from(body.bytes()), duplex: 'half' } as const)
       const asked = new Request(`http://localhost${target}`, { method, headers, ...sending })
@@ -92,6 +115,7 @@ async function openHere(config: Config): Promise<Asking> {
     return {
       ask,
       get: (target) => ask({ method: 'GET', target }),
+      alone: holding.directory,
       async close() {
         await app.close()
         await holding.release()
@@ -126,7 +150,7 @@ async function askOver(socketPath: string, question: Question, within: number): 
     const answered = once(asked, 'response')
     // Who answers before the body has gone may close the connection below it; the answer counts.
     asked.on('error', () => {})
-    send(asked, body)
+    void send(asked, body)
     const [response]: IncomingMessage[] = await answered
     if (!response) throw new TypeError('a response event without a response')
     const header = (name: string) => response.headersDistinct[name]?.[0]
@@ -138,9 +162,24 @@ async function askOver(socketPath: string, question: Question, within: number): 
   }
 }
 
-function send(asked: ClientRequest, body: Question['body']): void {
-  if (!body) return void asked.end()
-  const source = Readable.from(body.bytes(), { objectMode: false })
-  source.on('error', (error) => asked.destroy(error)).pipe(asked)
-  asked.on('close', () => source.destroy())
+/**
+ * Ends the request once all has gone: before that, Node would write once more, of nothing, and where the daemon has the whole body by then,
+ * has answered and closed, EPIPE comes of it and the answer is lost.
+ */
+async function send(asked: ClientRequest, body: Question['body']): Promise<void> {
+  try {
+    for await (const chunk of body?.bytes() ?? []) await write(asked, chunk)
+    asked.end()
+  } catch (error) {
+    asked.destroy(error instanceof Error ? error : undefined)
+  }
+}
+
+/** @throws where the connection ends before the bytes have gone */
+function write(asked: ClientRequest, chunk: Uint8Array): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const leave = () => reject(new Error('The connection has ended.'))
+  asked.once('close', leave)
+  asked.write(chunk, (error) => (error ? reject(error) : resolve()))
+  return promise.finally(() => asked.off('close', leave))
 }

@@ -6,34 +6,7 @@ import { lock } from './lock.ts'
 import { passwd } from './passwd.ts'
 import { resolve } from './resolve.ts'
 import { serve } from './serve.ts'
-
-const usage = `entrepot: a caching proxy and mirror for OCI registries
-
-  entrepot [serve]             the daemon
-  entrepot resolve REF RANGE   which tag and digest a version range means: entrepot resolve docker.io/library/node 22.x-alpine
-    --profile NAME             whose rules decide: helm, helm-legacy, flux, argo, image (default: the repository's own)
-    --why                      all tags that match, and why each other one does not
-    --json                     for scripts
-  entrepot lock FILE           write what each range of FILE means into its lock file (docs/version-ranges.md)
-    --check                    write nothing; exit with 3 where the lock is behind
-    --update NAME              move this one, leave the others (may be repeated)
-  entrepot import-charts URL   bring a classic chart repository into hosted repositories (docs/import-charts.md)
-    --to FOLDER/               where to (default: charts/)
-    --range RANGE              only versions of this range, as Helm reads it
-    --chart NAME               only this chart, * for any characters (may be repeated)
-    --overwrite                move tags that hold another archive
-    --dry-run                  say what would be done
-    --json                     for scripts
-    --username NAME            for the repository; with --password-stdin, the password from stdin
-    --ca-file FILE             PEM certificates that are trusted beside the system's
-  entrepot passwd USER         a line for the file of the users; the password from the terminal, or from stdin
-  entrepot --help | --version
-
-  --config FILE       the configuration (default: $XDG_CONFIG_HOME/entrepot/config.yaml, where there is one)
-  --listen HOST:PORT  where clients reach the daemon (default: 127.0.0.1:5000)
-  --data DIR          where everything is kept (default: $XDG_DATA_HOME/entrepot)
-  --offline           serve what is kept, ask nobody
-`
+import { usageOf } from './usage.ts'
 
 const common = {
   config: { type: 'string' },
@@ -108,11 +81,11 @@ const commands: Record<string, (args: string[]) => () => Promise<void>> = {
 /** Settles with the exit code (docs/errors.md). */
 export async function runCommand(argv: string[]): Promise<number> {
   process.stdout.on('error', endQuietly)
-  if (argv.includes('--help') || argv.includes('-h')) return printed(usage)
+  if (argv.includes('--help') || argv.includes('-h')) return printed(usageOf(named(argv)))
   if (argv.includes('--version')) return printed(`${await ownVersion()}\n`)
   const run = chosen(argv)
   if ('problem' in run) {
-    process.stderr.write(`entrepot: ${run.problem}\n\n${usage}`)
+    process.stderr.write(`entrepot: ${printable(run.problem)}\n${run.more} tells more.\n`)
     return exitCodes.bad
   }
   try {
@@ -124,17 +97,28 @@ export async function runCommand(argv: string[]): Promise<number> {
   }
 }
 
-function chosen(argv: string[]): { command: () => Promise<void> } | { problem: string } {
-  const [first = '', ...rest] = argv
-  const isNamed = first !== '' && !first.startsWith('-')
-  const name = isNamed ? first : 'serve'
-  const read = Object.hasOwn(commands, name) ? commands[name] : undefined
-  if (!read) return { problem: `unknown command: ${name}` }
+/** The first argument where it is no flag: without one, it is the daemon. */
+function named([first]: string[]): string | undefined {
+  return first === undefined || first === '' || first.startsWith('-') ? undefined : first
+}
+
+/** `more`: the line to type for whoever wants to know more. */
+function chosen(argv: string[]): { command: () => Promise<void> } | { problem: string; more: string } {
+  const name = named(argv)
+  const read = Object.hasOwn(commands, name ?? 'serve') ? commands[name ?? 'serve'] : undefined
+  if (!read) return { problem: `There is no command ${name}.`, more: 'entrepot --help' }
   try {
-    return { command: read(isNamed ? rest : argv) }
+    return { command: read(name === undefined ? argv : argv.slice(1)) }
   } catch (error) {
-    return { problem: error instanceof Error ? error.message : String(error) }
+    const more = name === undefined ? 'entrepot --help' : `entrepot ${name} --help`
+    return { problem: problemOf(error), more }
   }
+}
+
+/** Node goes on with how to pass what looks like a flag and is none, which none of ours is. */
+function problemOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.message.replace(/\. To specify .*$/s, '.')
 }
 
 function parse<Options extends ParseArgsConfig['options']>(args: string[], options: Options) {

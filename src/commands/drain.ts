@@ -13,8 +13,8 @@ const idleCheck = 100
 const sameKeystroke = 1_000
 
 /**
- * Listens from now on, and settles at the first signal; one that comes after it ends the process at once, with 128 + its number. Call it
- * before anybody is told that the daemon serves: a signal that nobody listens for kills.
+ * Listens from now on, and settles at the first signal, or when the launcher is gone; a signal that comes after it ends the process at once,
+ * with 128 + its number. Call it before anybody is told that the daemon serves: a signal that nobody listens for kills.
  */
 export function firstSignal(log: Log): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
@@ -30,7 +30,22 @@ export function firstSignal(log: Log): Promise<void> {
     }
   }
   for (const signal of signals) process.on(signal, () => receive(signal))
+  onLauncherGone(() => {
+    if (since !== undefined) return
+    since = performance.now()
+    log.info('draining', { reason: 'the launcher is gone' })
+    resolve()
+  })
   return promise
+}
+
+/** Only the launcher (bin/entrepot.js) opens a channel, for this alone: its kill -9 would leave the port and the data with nobody to ask. */
+function onLauncherGone(listener: () => void): void {
+  if (!process.send) return
+  if (!process.connected) return listener()
+  process.once('disconnect', listener)
+  // Listening to it must not keep a process that has drained.
+  process.channel?.unref()
 }
 
 /** No new connections; those that are in use may finish, the rest is ended. */

@@ -79,5 +79,10 @@ function offsetOf(node: unknown): number {
 }
 
 function reasonsOf(error: z.ZodError): string {
-  return error.issues.map(({ path, message }) => [...path.map(String), message].join(': ')).join('; ')
+  return error.issues.map((issue) => [...issue.path.map(String), reasonOf(issue)].join(': ')).join('; ')
+}
+
+function reasonOf(issue: z.core.$ZodIssue): string {
+  if (issue.code !== 'unrecognized_keys') return issue.message
+  return `${issue.keys.map((key) => JSON.stringify(key)).join(', ')} is unknown: ${issue.message}`
 }

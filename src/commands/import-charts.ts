@@ -24,6 +24,7 @@ export async function importCharts(address: string, flags: ImportFlags): Promise
     const selection = selectCharts(await fetchIndex(source, url), wish, url)
     process.stderr.write(`entrepot: charts to import: ${selection.chosen.length}, of ${printable(shown(url))}\n`)
     const asking = await openAsking(config, flags)
+    sayWhoWrites(asking, flags)
     const result = await bringAll({ selection, source, asking, flags, signal })
     const facts = { source: shown(url), to: wish.to, selection, result, isDry: flags['dry-run'] === true }
     process.stdout.write(flags.json ? jsonSummary(facts) : summary(facts))
@@ -32,6 +33,12 @@ export async function importCharts(address: string, flags: ImportFlags): Promise
     release()
     await source.close()
   }
+}
+
+function sayWhoWrites({ alone }: Asking, flags: ImportFlags): void {
+  if (alone === undefined) return
+  const does = flags['dry-run'] ? 'looks' : 'writes'
+  process.stderr.write(`entrepot: no daemon runs on ${alone}: this ${does} into it by itself\n`)
 }
 
 interface Work {

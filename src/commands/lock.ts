@@ -1,7 +1,7 @@
 /** `entrepot lock FILE`: writes down what each range of a list means, so that builds repeat until somebody moves them. */
 import { loadConfig } from '../config/load.ts'
 import type { Flags } from '../config/settings.ts'
-import { type Asking, openAsking } from './asking.ts'
+import { type Asking, openAsking, requireTypedDirectory } from './asking.ts'
 import { CommandError, exitCodes, printable } from './exit-code.ts'
 import { homeFolder } from './home.ts'
 import { type Locked, lockFileOf, readList, readLock, type Wanted, writeLock } from './lock-file.ts'
@@ -23,6 +23,7 @@ export async function lock(file: string, flags: LockFlags): Promise<void> {
   const lockFile = lockFileOf(file)
   const before = await readLock(lockFile)
   const moving = namesToMove(wanted, before, flags.update)
+  await requireTypedDirectory(config, flags)
   const asking = await openAsking(config, flags)
   let after: Map<string, Locked>
   try {

@@ -57,19 +57,26 @@ export async function askRange(asking: Asking, question: RangeQuestion): Promise
   // URLSearchParams writes a space as a plus sign, and a plus sign itself as %2B.
   const target = `/v2/${repository.name}/_entrepot/versions/resolve?${String(query).replaceAll('+', '%20')}`
   const reply = await asking.get(target)
-  if (reply.status !== 200) throw refusal(reply)
+  if (reply.status !== 200) throw refusal(reply, asking)
   return { ...resolutionSchema.parse(JSON.parse(reply.body)), json: reply.body }
 }
 
-function refusal({ status, body }: Reply): CommandError {
+function refusal({ status, body }: Reply, { alone }: Asking): CommandError {
   // Node answers what is longer than it reads, and has no body of ours.
   if (status === 414 || status === 431) return new CommandError(exitCodes.bad, 'The range is longer than 512 bytes.')
   const [error] = refusalSchema.parse(JSON.parse(body)).errors
   const why = (error?.detail?.losers ?? []).map(({ tag, reason }) => `\n  ${tag} ${reason}`).join('')
+  // What cannot be read is wrong whoever is asked.
+  const asked = alone === undefined || status === 400 ? '' : `${why === '' ? ' ' : '\n'}${askedAlone(alone)}`
   return new CommandError(
     exitCodeOfAnswer(status, error?.code),
-    `${error?.message ?? `the daemon answered ${status}`}${why}`,
+    `${error?.message ?? `the daemon answered ${status}`}${why}${asked}`,
   )
+}
+
+/** What is not known here may be known to a daemon somewhere else. */
+function askedAlone(data: string): string {
+  return `No daemon runs on ${data}, so this asked by itself: name the daemon's directory with --data, or its configuration with --config.`
 }
 
 function exitCodeOfAnswer(status: number, code: string | undefined): number {

@@ -1,7 +1,7 @@
 /** `entrepot resolve REF RANGE`: the tag and the digest that a range means now. */
 import { loadConfig } from '../config/load.ts'
 import type { Flags } from '../config/settings.ts'
-import { openAsking } from './asking.ts'
+import { openAsking, requireTypedDirectory } from './asking.ts'
 import { printable } from './exit-code.ts'
 import { homeFolder } from './home.ts'
 import { readRepository } from './repository-reference.ts'
@@ -17,6 +17,7 @@ export interface ResolveFlags extends Flags {
 export async function resolve(reference: string, range: string, flags: ResolveFlags): Promise<void> {
   const config = loadConfig({ flags, env: process.env, home: homeFolder() })
   const repository = readRepository(reference, config)
+  await requireTypedDirectory(config, flags)
   const asking = await openAsking(config, flags)
   try {
     const found = await askRange(asking, { repository, range, profile: flags.profile, why: flags.why })

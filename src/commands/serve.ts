@@ -8,6 +8,8 @@ import { createLog, type MainLog } from '../observe/log.ts'
 import { capConnections } from '../registry/connections.ts'
 import { renderServerError } from '../registry/errors.ts'
 import { limitServer, serverOptions } from '../registry/limits.ts'
+import { answerInTurn } from '../registry/pipeline.ts'
+import { answerPlaintext } from '../registry/plaintext.ts'
 import { holdDirectory } from '../store/holder.ts'
 import { drain, firstSignal } from './drain.ts'
 import { homeFolder } from './home.ts'
@@ -27,11 +29,12 @@ async function serveUntilSignal(config: Config, log: MainLog): Promise<void> {
   const signalled = firstSignal(log)
   const holding = await holdDirectory(config.data, { listen: addressOf(config) })
   try {
-    const app = await createApp(config, holding.directory, log)
+    const app = await createApp(config, holding, log)
     const server = serverFor(config, listenerOf(app.public), log)
     const operator = createServer(serverOptions, listenerOf(app.operator))
     try {
       limitServer(server)
+      answerPlaintext(server)
       capConnections(server, { warn: (message, fields) => log.warn(message, fields) })
       await listenForCommands(operator, holding.directory)
       await listen(server, config)
@@ -53,7 +56,7 @@ async function serveUntilSignal(config: Config, log: MainLog): Promise<void> {
 
 function listenerOf({ fetch }: App['public']): RequestListener {
   const answer = getRequestListener(fetch, { errorHandler: renderServerError, overrideGlobalObjects: false })
-  return (incoming, outgoing) => void answer(incoming, outgoing)
+  return answerInTurn((incoming, outgoing) => void answer(incoming, outgoing))
 }
 
 /** After an error that nobody caught nothing is certain any more, and what is kept survives an end at any moment: let a supervisor start anew. */

@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs'
 import type { Pattern } from '../oci/pattern.ts'
 import type { ReadOriginPattern } from './origin-patterns.ts'
-import { attempt, type Report } from './problem.ts'
+import { attempt, type KeyPath, type Place, problemLine, type Report } from './problem.ts'
 import type { AccessSettings } from './access-schema.ts'
 import { exposureOf, type SecretPlaces } from './secret.ts'
 
@@ -10,9 +10,11 @@ export interface AccessConfig {
   /** Absolute; it was there, and nobody else's, when the configuration was read. */
   htpasswd: string
   rules: readonly AccessRuleConfig[]
+  /** Whom the rules name, with the place where they do so first. */
+  named: ReadonlyMap<string, Place>
 }
 
-interface AccessRuleConfig {
+export interface AccessRuleConfig {
   users: readonly string[]
   repositories: readonly Pattern[]
   actions: readonly ('pull' | 'push' | 'delete')[]
@@ -20,6 +22,7 @@ interface AccessRuleConfig {
 
 interface AccessContext extends SecretPlaces {
   readPattern: ReadOriginPattern
+  locate: (path: KeyPath) => Place | undefined
   report: Report
 }
 
@@ -33,7 +36,18 @@ export function readAccess(settings: AccessSettings, context: AccessContext): Ac
       (text, place) => readPattern(text, ['access', 'rules', index, 'repositories', place], report) ?? [],
     ),
   }))
-  return { htpasswd, rules }
+  return { htpasswd, rules, named: namedIn(settings, context) }
+}
+
+function namedIn({ rules }: AccessSettings, { locate }: AccessContext): Map<string, Place> {
+  const named = new Map<string, Place>()
+  for (const [index, { users }] of rules.entries()) {
+    for (const [place, user] of users.entries()) {
+      const path = ['access', 'rules', index, 'users', place]
+      if (!named.has(user)) named.set(user, problemLine(locate(path), { path, reason: '' }))
+    }
+  }
+  return named
 }
 
 function checkFile(path: string, env: NodeJS.ProcessEnv): void {

@@ -1,7 +1,18 @@
 /** The configuration file: YAML to plain data, with the line of every key. */
 import { closeSync, fstatSync, openSync, readFileSync, type Stats } from 'node:fs'
-import { type Document, isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml'
-import { ConfigError, type KeyPath, type Place } from './problem.ts'
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+} from 'yaml'
+import { ConfigError, type KeyPath, type Place, whyUnreadable } from './problem.ts'
 
 export interface ConfigFile {
   path: string
@@ -28,7 +39,7 @@ export function readConfigFile(path: string): ConfigFile {
     ({ code, pos }) => `${placeAt(pos[0])}: ${reasons[code] ?? `is not YAML (${code})`}`,
   )
   const start = placeAt(document.contents?.range?.[0] ?? 0)
-  if (problems.length === 0) problems.push(...forbidden(document, placeAt))
+  if (problems.length === 0) problems.push(...forbidden(document, placeAt), ...namingNothing(document, placeAt))
   if (problems.length === 0 && document.contents !== null && !isMap(document.contents)) {
     problems.push(`${start}: must be a map of keys and values`)
   }
@@ -37,7 +48,11 @@ export function readConfigFile(path: string): ConfigFile {
   return { path, content: contentOf(document, start), stats, locate }
 }
 
+/** Whoever writes a star at the start of a value means a pattern, not YAML's reference to an anchor. */
+const starInQuotes = "YAML reads a * at the start of a value as an alias: put it in quotes, as in '*'"
+
 const reasons: Partial<Record<string, string>> = {
+  BAD_ALIAS: starInQuotes,
   BAD_INDENT: 'is not YAML: the indentation is uneven',
   BLOCK_AS_IMPLICIT_KEY: 'is not YAML: a map inside a map needs a line of its own',
   DUPLICATE_KEY: 'the key stands here for the second time',
@@ -62,8 +77,7 @@ function readBounded(path: string): { text: string; stats: Stats } {
     }
   } catch (error) {
     if (error instanceof ConfigError) throw error
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
-    throw new ConfigError([`${path}: cannot be read (${code})`])
+    throw new ConfigError([`${path}: ${whyUnreadable(error)}`])
   }
 }
 
@@ -74,6 +88,19 @@ function forbidden(document: Document, placeAt: (offset: number) => Place): stri
     Pair(_, { key }) {
       if (isScalar(key) && key.value === '__proto__')
         found.push(`${placeAt(key.range?.[0] ?? 0)}: __proto__: unknown key`)
+    },
+  })
+  return found
+}
+
+/** `**` is an alias too, of the anchor `*`. */
+function namingNothing(document: Document, placeAt: (offset: number) => Place): string[] {
+  const found: string[] = []
+  const anchors = new Set<string>()
+  visit(document, {
+    Node(_, node) {
+      if (!isAlias(node)) anchors.add(node.anchor ?? '')
+      else if (!anchors.has(node.source)) found.push(`${placeAt(node.range?.[0] ?? 0)}: ${starInQuotes}`)
     },
   })
   return found

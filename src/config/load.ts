@@ -4,6 +4,7 @@ import { dirname, isAbsolute, join, resolve } from 'node:path'
 import type { Pattern } from '../oci/pattern.ts'
 import { type AccessConfig, readAccess } from './access.ts'
 import { type ConfigFile, readConfigFile } from './file.ts'
+import { idleSettings } from './idle.ts'
 import { attempt, ConfigError, hint, type KeyPath, type Problem, problemLine, type Report } from './problem.ts'
 import { originPatterns } from './origin-patterns.ts'
 import { type ProfileRule, readProfiles } from './profiles.ts'
@@ -41,6 +42,8 @@ export interface Config {
   /** Never together with `access`. */
   allowAnonymousLan: boolean
   logLevel: 'debug' | 'info' | 'warn' | 'error'
+  /** What stands in the file to no effect, a line each: place, key, reason. */
+  idle: readonly string[]
 }
 
 export interface LoadOptions {
@@ -79,7 +82,7 @@ function assemble({ settings, locate, isFromFile }: CheckedSettings, { file, env
   const upstreams = mergeUpstreams(settings, { env, path }, report)
   const readPattern = originPatterns(upstreams)
   const { access, tls, ...rest } = settings
-  const config: Config = {
+  const config: Omit<Config, 'idle'> = {
     ...rest,
     data: settings.data === undefined ? defaultData(env, home) : scalarPath('data', settings.data),
     dockerConfig: ['auto', 'off'].includes(settings.dockerConfig)
@@ -88,15 +91,16 @@ function assemble({ settings, locate, isFromFile }: CheckedSettings, { file, env
     upstreams,
     profiles: readProfiles(settings.profiles, readPattern, report),
     defaultUpstream: canonical(upstreams, settings.defaultUpstream),
-    ...(access ? { access: readAccess(access, { env, path, readPattern, report }) } : {}),
+    ...(access ? { access: readAccess(access, { env, path, readPattern, locate, report }) } : {}),
     ...(tls ? { tls: checkedTls(tls, { env, path }, report) } : {}),
     allowAnonymousLan: settings.allowAnonymousLan && !access,
   }
+  const line = (problem: Problem) => problemLine(locate(problem.path), problem)
   const hosted = { patterns: config.hosted, areDefaults: locate(['hosted']) === undefined }
   problems.push(...checkNames(upstreams, hosted), ...contradictions(config))
   if (file) problems.push(...exposedSecrets(settings, file, env))
-  if (problems.length > 0) throw new ConfigError(problems.map((problem) => problemLine(locate(problem.path), problem)))
-  return config
+  if (problems.length > 0) throw new ConfigError(problems.map(line))
+  return { ...config, idle: idleSettings(config).map(line) }
 }
 
 function findFile({ config }: Flags, env: NodeJS.ProcessEnv, home: string | undefined): string | undefined {
@@ -134,7 +138,7 @@ function canonical(upstreams: readonly UpstreamConfig[], host: string): string {
   return upstreams.find(({ otherNames }) => otherNames.includes(host))?.name ?? host
 }
 
-function contradictions(config: Config): Problem[] {
+function contradictions(config: Omit<Config, 'idle'>): Problem[] {
   const { listen, data, upstreams, defaultUpstream, dockerConfig } = config
   const problems: Problem[] = []
   const known = upstreams.map(({ name }) => name)

@@ -16,9 +16,14 @@ export function originPatterns(upstreams: readonly NamedUpstream[]): ReadOriginP
   const origins = originsOf(upstreams)
   return (text, at, report) => {
     const pattern = parseOriginPattern(canonical(text, origins))
-    if (pattern === undefined) report(at, wanted)
+    if (pattern === undefined) report(at, whyNone(text, origins))
     return pattern !== undefined && isKnown(pattern, origins, at, report) ? pattern : undefined
   }
+}
+
+function whyNone(text: string, origins: Map<string, string>): string {
+  const lower = canonical(text.toLowerCase(), origins)
+  return parseOriginPattern(lower) === undefined ? wanted : `must be in lower case, as all names are: ${lower}`
 }
 
 const wanted =

@@ -41,14 +41,30 @@ function showStep(step: string | number): string {
   return /^[\w-]+$/.test(shown) ? `.${shown}` : `.${JSON.stringify(shown)}`
 }
 
-/** What to add to "unknown": the known word that was most likely meant, or else the one that is least far. */
-export function hint(word: string, known: readonly string[]): string {
+/**
+ * What to add to "unknown": the known word that was most likely meant, or else the one that is least far.
+ * @param before what stands before every known word where it is written
+ */
+export function hint(word: string, known: readonly string[], before = ''): string {
+  const best = nearest(word, known)
+  if (best === undefined) return ''
+  const shown = before + best.candidate
+  return best.isNear ? `; did you mean ${shown}?` : `; the nearest known is ${shown}`
+}
+
+/** What to add where all words that are known stand in the sentence already. */
+export function guess(word: string, known: readonly string[]): string {
+  const best = nearest(word, known)
+  return best?.isNear === true ? `; did you mean ${best.candidate}?` : ''
+}
+
+function nearest(word: string, known: readonly string[]): { candidate: string; isNear: boolean } | undefined {
   const wanted = word.slice(0, 64).toLowerCase()
   const byDistance = known.map((candidate) => ({ candidate, edits: distance(wanted, candidate.toLowerCase()) }))
   const [best] = byDistance.toSorted((one, other) => one.edits - other.edits)
-  if (best === undefined) return ''
+  if (best === undefined) return undefined
   const isNear = best.edits <= Math.max(2, Math.floor(wanted.length / 3))
-  return isNear ? `; did you mean ${best.candidate}?` : `; the nearest known is ${best.candidate}`
+  return { candidate: best.candidate, isNear }
 }
 
 /** Levenshtein: insertions, deletions and replacements of one character. */
@@ -65,6 +81,13 @@ function distance(one: string, other: string): number {
   return above[other.length] ?? one.length
 }
 
+/** Of an error of the system about a file, in words; it ends a sentence. */
+export function whyUnreadable(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
+  if (code === 'ENOENT') return 'is not there'
+  return code === 'EACCES' ? 'may not be read by this user' : `cannot be read (${code})`
+}
+
 /** What cannot be read is reported, so that one start shows all that is wrong. */
 export function attempt<T>(read: () => T, path: KeyPath, report: Report): T | undefined {
   try {
@@ -72,7 +95,8 @@ export function attempt<T>(read: () => T, path: KeyPath, report: Report): T | un
   } catch (error) {
     const isSystem = error instanceof Error && 'code' in error
     const reason = error instanceof Error ? error.message : String(error)
-    report(path, isSystem ? `cannot be read (${String(error.code)})` : reason)
+    const file = isSystem && 'path' in error ? `names ${String(error.path)}, which ` : ''
+    report(path, isSystem ? file + whyUnreadable(error) : reason)
     return undefined
   }
 }

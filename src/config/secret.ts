@@ -2,6 +2,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from 'node:fs'
 import { dirname } from 'node:path'
 import { type Secret, secret } from '../oci/secret.ts'
+import { whyUnreadable } from './problem.ts'
 
 /** What the file says: the text itself, a file that holds it, or a variable that does. */
 export type SecretSource = string | { file: string } | { env: string }
@@ -69,6 +70,6 @@ function readable(path: string, env: NodeJS.ProcessEnv): string {
     return readSecretFile(path, env)
   } catch (error) {
     if (!(error instanceof Error) || !('code' in error)) throw error
-    throw new Error(`is read from ${path}, which cannot be read (${String(error.code)})`, { cause: error })
+    throw new Error(`is read from ${path}, which ${whyUnreadable(error)}`, { cause: error })
   }
 }

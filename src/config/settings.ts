@@ -1,7 +1,7 @@
 /** File, variables and flags, laid over one another and checked against the schema. */
 import type { z } from 'zod'
 import type { ConfigFile } from './file.ts'
-import { ConfigError, hint, type KeyPath, type Place, type Problem, problemLine } from './problem.ts'
+import { ConfigError, guess, hint, type KeyPath, type Place, type Problem, problemLine } from './problem.ts'
 import { type JsonSchema, scalarKeys, type Settings, settingsJsonSchema, settingsSchema } from './schema.ts'
 
 /** What the command line says; `undefined` where it says nothing. */
@@ -53,7 +53,9 @@ export function refuseUnknownVariables(env: NodeJS.ProcessEnv, secrets: Readonly
       !secrets.has(name),
   )
   if (unknown.length === 0) return
-  throw new ConfigError(unknown.map((name) => `${name}: unknown variable${hint(name.slice(prefix.length), known)}`))
+  throw new ConfigError(
+    unknown.map((name) => `${name}: unknown variable${hint(name.slice(prefix.length), known, prefix)}`),
+  )
 }
 
 /** `freshFor` -> `ENTREPOT_FRESH_FOR` */
@@ -105,9 +107,16 @@ const plainReason: z.core.$ZodErrorMap = (issue) => {
     const wanted = names[issue.expected] ?? issue.expected
     return issue.input === undefined ? 'is missing' : `must be ${wanted}, not ${kindOf(issue.input)}`
   }
-  if (issue.code === 'invalid_value') return `must be ${issue.values.map(String).join(' or ')}`
+  if (issue.code === 'invalid_value') return noneOf(issue.values.map(String), issue.input)
   if (issue.code === 'too_big') return `has more than ${issue.maximum} entries`
   return undefined
+}
+
+function noneOf(known: string[], input: unknown): string {
+  const wanted = `must be ${known.join(' or ')}`
+  if (typeof input === 'string') return `${wanted}, not ${JSON.stringify(input.slice(0, 64))}${guess(input, known)}`
+  const isPlain = typeof input === 'number' || typeof input === 'boolean'
+  return `${wanted}, not ${isPlain ? String(input) : kindOf(input)}`
 }
 
 function kindOf(input: unknown): string {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
 import { type Secret, secret } from '../oci/secret.ts'
+import { whyUnreadable } from './problem.ts'
 import { readSecretFile } from './secret.ts'
 
 /** Absolute paths of PEM files. */
@@ -43,6 +44,6 @@ function readable(path: string, read: (path: string) => string): string {
     return read(path)
   } catch (error) {
     if (!(error instanceof Error) || !('code' in error)) throw error
-    throw new Error(`names ${path}, which cannot be read (${String(error.code)})`, { cause: error })
+    throw new Error(`names ${path}, which ${whyUnreadable(error)}`, { cause: error })
   }
 }

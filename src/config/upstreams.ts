@@ -92,7 +92,9 @@ function collision(pattern: Pattern, index: number, owners: Owners, { areDefault
   if (!found) return undefined
   const [covered, { name, path }] = found
   if (!areDefaults) {
-    return { path: ['hosted', index], reason: `the pattern ${pattern} covers ${covered}, which belongs to ${name}` }
+    const means = covered === 'library' ? 'the official images of Docker Hub' : `the upstream ${name}`
+    const reason = `the pattern ${pattern} covers names that mean ${means}, and those cannot be hosted: let it start with another component than ${covered}`
+    return { path: ['hosted', index], reason }
   }
   const reason = `${covered} is a name that is hosted here by default (${pattern}): choose another, or say hosted without that pattern`
   return { path, reason }

@@ -99,9 +99,17 @@ export function parseHostText(text: string): string {
   return host
 }
 
+/** @throws Error where nothing else is wrong */
+function refuseUpperCase(text: string): void {
+  const lower = text.toLowerCase()
+  if (lower !== text && parsePattern(lower) !== undefined)
+    throw new Error(`must be in lower case, as all names are: ${lower}`)
+}
+
 export function parsePatternText(text: string): Pattern {
   const pattern = parsePattern(text)
   if (pattern === undefined) {
+    refuseUpperCase(text)
     throw new Error('must be a name in which * stands for one component and ** for one or more, such as charts/**')
   }
   return pattern
@@ -119,6 +127,7 @@ export function parseImmutableTags(text: string): TagPattern {
   const [name = '', ...rest] = text.split(':')
   const names = parsePattern(name)
   const tags = rest.length === 0 ? undefined : rest.join(':')
+  refuseUpperCase(name)
   if (names === undefined || (tags !== undefined && !/^[\w.*-]{1,128}$/.test(tags))) {
     throw new Error('must be a pattern of hosted names, alone or with a colon and a tag: charts/**, local/**:v*')
   }

@@ -22,6 +22,8 @@ export interface HostedOptions {
   sessions: SessionFiles
   room: Room
   maxSize: number
+  /** Bytes that no eviction may free: a walk through all that is kept. */
+  unevictable: () => Promise<number>
   immutableTags: readonly ImmutableTags[]
   /** Whether a link of another repository may be seen by those who may read that repository; hosted ones always may. */
   isVisible: (link: Link) => boolean
@@ -29,7 +31,7 @@ export interface HostedOptions {
   now?: () => number
   /** ms after which an upload that nobody goes on with is over; default a day. */
   maxUploadAge?: number
-  /** ms for which a blob that no manifest names waits for one; default an hour. */
+  /** ms for which a blob that no manifest names waits for one; default 10 min. */
   grace?: number
 }
 
@@ -41,17 +43,35 @@ export interface Hosted {
   close(): Promise<void>
 }
 
-const hour = 60 * 60_000
+const minute = 60_000
+/** ms from one look at what nobody names to the next, however many pushes find no room. */
+const reclaimEvery = 30_000
 
 export async function createHosted(options: HostedOptions): Promise<Hosted> {
-  const { catalog, room, maxSize, now = Date.now, maxUploadAge = 24 * hour, grace = hour } = options
-  const shared = { ...options, now, maxUploadAge, takeRoom: createTakeRoom(room, maxSize) }
+  const { catalog, room, maxSize, now = Date.now, maxUploadAge = 24 * 60 * minute, grace = 10 * minute } = options
+  // A manifest takes room while its repository waits for it, where reclaiming would wait for the repository.
+  const shared = { ...options, now, maxUploadAge, grace, takeRoom: createTakeRoom(room, maxSize) }
   const blobs = createBlobs(shared)
   const lists = createLists(catalog)
   const read = createReadManifest(catalog)
-  const uploads = await createUploads(shared)
+  const uploads = await createUploads({ ...shared, takeRoom: createTakeRoom(room, maxSize, reclaim), reclaim })
   const isImmutable = createImmutable(options.immutableTags)
   const push = createPush({ ...shared, blobs, isImmutable, changed: (repository) => lists.changed(repository) })
+
+  let reclaiming: Promise<void> | undefined
+  let reclaimedAt = Number.NEGATIVE_INFINITY
+
+  async function dropNow(): Promise<void> {
+    await dropUnreferenced({ catalog, push, uploads, now, grace }).finally(() => (reclaimedAt = now()))
+  }
+
+  async function reclaim(): Promise<void> {
+    if (!reclaiming && Math.abs(now() - reclaimedAt) < reclaimEvery) return
+    reclaiming ??= dropNow()
+      .catch((error: unknown) => options.warn('what no manifest names could not be freed', error))
+      .finally(() => (reclaiming = undefined))
+    await reclaiming
+  }
 
   return {
     repository(name) {
@@ -67,7 +87,7 @@ export async function createHosted(options: HostedOptions): Promise<Hosted> {
         lacks: async (tag) => (await catalog.tag(repository, tag)) === undefined,
         kept: (tag) => read(repository, { tag }),
         firstComplete: (tags) => lists.firstComplete(repository, tags),
-        referrers: (subject) => lists.referrers(repository, subject),
+        referrers: async (subject, after) => ({ items: lists.referrers(repository, subject, after), cache: 'hit' }),
         startUpload: (start) => uploads.start(repository, start),
         upload: (id, by) => uploads.find(repository, id, by),
         mount: (digest, from) => blobs.mount(repository, digest, from),
@@ -81,7 +101,7 @@ export async function createHosted(options: HostedOptions): Promise<Hosted> {
     },
     async sweep() {
       await uploads.expire()
-      await dropUnreferenced({ catalog, push, uploads, now, grace })
+      await dropNow()
     },
     close: () => uploads.close(),
   }

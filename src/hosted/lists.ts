@@ -9,12 +9,14 @@ import { OciError } from '../oci/errors.ts'
 import { readManifest } from '../oci/manifest.ts'
 import { isIndexType } from '../oci/media-types.ts'
 import { parseTag, type Tag } from '../oci/name.ts'
+import { inOrder } from '../repository/referrers.ts'
 import type { Listing } from '../repository/repository.ts'
 
 export interface Lists {
   tags(repository: RepositoryKey): Promise<Listing<Tag> | undefined>
   firstComplete(repository: RepositoryKey, tags: Iterable<string>): Promise<Tag | undefined>
-  referrers(repository: RepositoryKey, subject: Digest): Promise<Listing<Descriptor>>
+  /** In ascending order of their digests, each once, those above `after`; read as far as somebody goes through them. */
+  referrers(repository: RepositoryKey, subject: Digest, after?: Digest): AsyncIterable<Descriptor>
   /** Tags have come or gone. */
   changed(repository: RepositoryKey): void
 }
@@ -38,7 +40,7 @@ export function createLists(catalog: Catalog): Lists {
     return tags
   }
 
-  /** Of the index that clients without a referrers API kept before, what is here (distribution-spec, "Referrers Tag Schema"). */
+  /** What stands in the index that clients without a referrers API kept before (distribution-spec, "Referrers Tag Schema"). */
   async function fromTagSchema(repository: RepositoryKey, subject: Digest): Promise<Descriptor[]> {
     const tag = parseTag(`${algorithmOf(subject)}-${hexOf(subject).slice(0, 64)}`)
     const record = tag && (await catalog.tag(repository, tag))
@@ -46,11 +48,20 @@ export function createLists(catalog: Catalog): Lists {
     if (!record || record.digest === subject) return []
     const kept = await catalog.manifest(repository, record.digest)
     if (!kept || !isIndexType(kept.link.mediaType)) return []
-    const here: Descriptor[] = []
-    for (const descriptor of childrenOf(kept.bytes, kept.link.mediaType)) {
-      if (await catalog.link(repository, 'manifest', descriptor.digest)) here.push(descriptor)
+    return childrenOf(kept.bytes, kept.link.mediaType)
+  }
+
+  async function* referrers(repository: RepositoryKey, subject: Digest, after?: Digest): AsyncGenerator<Descriptor> {
+    const isHere = async ({ digest }: Descriptor) => (await catalog.link(repository, 'manifest', digest)) !== undefined
+    const older = inOrder(await fromTagSchema(repository, subject), after).values()
+    let next = older.next()
+    for await (const known of catalog.referringTo(repository, subject, after)) {
+      for (; !next.done && next.value.digest < known.digest; next = older.next())
+        if (await isHere(next.value)) yield next.value
+      if (!next.done && next.value.digest === known.digest) next = older.next()
+      yield known
     }
-    return here
+    for (; !next.done; next = older.next()) if (await isHere(next.value)) yield next.value
   }
 
   return {
@@ -66,12 +77,7 @@ export function createLists(catalog: Catalog): Lists {
       }
       return undefined
     },
-    async referrers(repository, subject) {
-      const known = await catalog.referringTo(repository, subject)
-      const digests = new Set(known.map(({ digest }) => digest))
-      const older = (await fromTagSchema(repository, subject)).filter(({ digest }) => !digests.has(digest))
-      return { items: [...known, ...older], cache: 'hit' }
-    },
+    referrers,
     changed(repository) {
       changes += 1
       remembered.delete(repository.name)

@@ -10,6 +10,7 @@ import { type ManifestFacts, readManifest } from '../oci/manifest.ts'
 import type { Reference, RepositoryName, Tag } from '../oci/name.ts'
 import type { PushedManifest } from '../repository/hosted.ts'
 import type { Blobs } from './blobs.ts'
+import { createImmutableTagOf } from './immutable-content.ts'
 import type { Immutable } from './immutable.ts'
 import { refusalOf, type TakeRoom } from './room.ts'
 
@@ -46,6 +47,7 @@ export interface Push {
 
 export function createPush(options: PushOptions): Push {
   const { catalog, isImmutable, changed, warn, now } = options
+  const immutableTagOf = createImmutableTagOf(catalog, isImmutable)
   const locked = createLock()
   const puts = new Map<RepositoryName, number>()
   const alone = <T>(repository: RepositoryKey, work: () => Promise<T>) => locked(repository.name, work)
@@ -55,6 +57,8 @@ export function createPush(options: PushOptions): Push {
     const tags = [...new Set([...('tag' in reference ? [reference.tag] : []), ...pushed.tags])]
     await requireBlobs(options.blobs, repository, facts)
     const records = await Promise.all(tags.map((tag) => tagRecord(repository, tag, digest)))
+    const before = await catalog.link(repository, 'manifest', digest)
+    if (before && before.mediaType !== mediaType) await requireFree(repository, digest)
     const reservation = await options.takeRoom(bytes.length)
     const link: Link = {
       repository,
@@ -95,14 +99,23 @@ export function createPush(options: PushOptions): Push {
     return { tag, record }
   }
 
-  function requireMutable(repository: RepositoryKey, tags: readonly Tag[]): void {
-    for (const tag of tags) if (isImmutable(repository.name, tag)) throw immutable(repository, tag)
+  /** A manifest whose bytes are gone can be neither pulled nor found by its digest: it goes with its last tag, or nothing that it named could. */
+  async function dropLost(repository: RepositoryKey, digest: Digest): Promise<void> {
+    if (await catalog.manifest(repository, digest)) return
+    const tags = await catalog.tagRecords(repository)
+    if (tags.values().some((record) => record.digest === digest)) return
+    await catalog.unlink({ repository, kind: 'manifest', digest })
+  }
+
+  async function requireFree(repository: RepositoryKey, digest: Digest): Promise<void> {
+    const tag = await immutableTagOf(repository, digest)
+    if (tag !== undefined) throw immutable(repository, tag)
   }
 
   async function deleteManifest(repository: RepositoryKey, digest: Digest): Promise<boolean> {
+    await requireFree(repository, digest)
     const all = await catalog.tagRecords(repository)
     const tags = [...all].filter(([, record]) => record.digest === digest).map(([tag]) => tag)
-    requireMutable(repository, tags)
     try {
       return await catalog.unlink({ repository, kind: 'manifest', digest }, { tags })
     } finally {
@@ -110,15 +123,13 @@ export function createPush(options: PushOptions): Push {
     }
   }
 
-  /** Nobody waits for it; what fails is done by upkeep, as what a crash leaves is. */
-  function free(digest: Digest): void {
-    void catalog.forgetUnlinked(digest).catch((error: unknown) => warn(`the bytes of ${digest} were not freed`, error))
-  }
-
-  async function deleteBlob(repository: RepositoryKey, digest: Digest, madeAt?: number): Promise<boolean> {
-    const isGone = await catalog.unlink({ repository, kind: 'blob', digest }, madeAt === undefined ? {} : { madeAt })
-    if (isGone) free(digest)
-    return isGone
+  /** No client waits for it; what fails is done by upkeep, as what a crash leaves is. Never throws. */
+  async function free(digest: Digest): Promise<void> {
+    try {
+      await catalog.forgetUnlinked(digest)
+    } catch (error) {
+      warn(`the bytes of ${digest} were not freed`, error)
+    }
   }
 
   return {
@@ -133,10 +144,12 @@ export function createPush(options: PushOptions): Push {
     },
     deleteTag: (repository, tag) =>
       alone(repository, async () => {
-        if (!(await catalog.tag(repository, tag))) return false
-        requireMutable(repository, [tag])
+        const record = await catalog.tag(repository, tag)
+        if (!record) return false
+        if (isImmutable(repository.name, tag)) throw immutable(repository, tag)
         try {
           await catalog.deleteTag(repository, tag)
+          await dropLost(repository, record.digest)
         } finally {
           changed(repository)
         }
@@ -144,13 +157,24 @@ export function createPush(options: PushOptions): Push {
       }),
     async deleteManifest(repository, digest) {
       const isGone = await alone(repository, () => deleteManifest(repository, digest))
-      if (isGone) free(digest)
+      if (isGone) void free(digest)
       return isGone
     },
-    deleteBlob: (repository, digest) => alone(repository, () => deleteBlob(repository, digest)),
+    async deleteBlob(repository, digest) {
+      const isGone = await alone(repository, async () => {
+        await requireFree(repository, digest)
+        return catalog.unlink({ repository, kind: 'blob', digest })
+      })
+      if (isGone) void free(digest)
+      return isGone
+    },
     puts: (name) => puts.get(name) ?? 0,
-    dropBlob: (link, isUnused) =>
-      alone(link.repository, async () => (await isUnused()) && deleteBlob(link.repository, link.digest, link.at)),
+    async dropBlob({ repository, digest, at }, isUnused) {
+      const unlink = () => catalog.unlink({ repository, kind: 'blob', digest }, { madeAt: at })
+      const isGone = await alone(repository, async () => (await isUnused()) && unlink())
+      if (isGone) await free(digest)
+      return isGone
+    },
   }
 }
 
@@ -174,6 +198,6 @@ async function requireBlobs(blobs: Blobs, repository: RepositoryKey, facts: Mani
 function immutable(repository: RepositoryKey, tag: Tag): OciError {
   return new OciError(
     'DENIED',
-    `The tag ${tag} of ${repository.name} is immutable ("immutableTags:" of the configuration): it can be neither moved nor deleted.`,
+    `The tag ${tag} of ${repository.name} is immutable ("immutableTags:" of the configuration): neither it nor what it reaches can be moved, changed or deleted.`,
   )
 }

@@ -6,9 +6,11 @@ import { saysFull } from '../store/errors.ts'
 /** @throws OciError DENIED with the figures: a status of 5xx would be tried again and again */
 export type TakeRoom = (bytes: number, counted?: number) => Promise<Reservation>
 
-export function createTakeRoom(room: Room, maxSize: number): TakeRoom {
+/** @param reclaim frees what can be freed, where there is no room without it */
+export function createTakeRoom(room: Room, maxSize: number, reclaim?: () => Promise<void>): TakeRoom {
   return async (bytes, counted = 0) => {
-    const reservation = await room.reserve(bytes, counted)
+    const reserve = () => room.reserve(bytes, counted)
+    const reservation = (await reserve()) ?? (reclaim && (await reclaim().then(reserve)))
     if (reservation) return reservation
     throw noRoom({ bytes, used: room.used() - counted, maxSize })
   }
@@ -19,7 +21,7 @@ export function noRoom(figures: { bytes: number; used: number; maxSize: number }
   return new OciError(
     'DENIED',
     `There is no room for these ${bytes} bytes: of the ${maxSize} bytes of maxSize, ${used} are in use by what cannot be evicted, ` +
-      'or the disk has no more to give. Delete something here, or raise maxSize.',
+      'or the disk has no more to give. Delete something here, which gives room back after 10 minutes, or raise maxSize.',
     { facts: figures },
   )
 }

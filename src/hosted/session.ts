@@ -14,10 +14,16 @@ export interface UploadsOptions {
   room: Room
   maxSize: number
   takeRoom: TakeRoom
+  /** Frees what can be freed, where there is no room without it. */
+  reclaim: () => Promise<void>
+  /** Bytes that no eviction may free. */
+  unevictable: () => Promise<number>
   warn: (message: string, error: unknown) => void
   now: () => number
   /** ms after which a session nobody goes on with is over. */
   maxUploadAge: number
+  /** ms for which what an upload has brought waits for the manifest that names it. */
+  grace: number
 }
 
 export interface Session {

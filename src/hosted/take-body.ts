@@ -9,14 +9,15 @@ export interface TakeBodyOptions {
   body: AsyncIterable<Uint8Array>
   /** Bytes that the client says will come. */
   length: number | undefined
-  /** For all that is in the spool, and for `length`. */
+  /** For all that is in the spool, and for a first step of what will come. */
   reservation: Reservation
   room: Room
   maxSize: number
+  reclaim: () => Promise<void>
 }
 
-/** Reserved at a time for a body whose size nobody said. */
-const unknownStep = 8 * 1024 * 1024
+/** Bytes that are reserved at a time: what a client only says will come takes no room from others. */
+export const roomStep = 8 * 1024 * 1024
 
 /**
  * What arrived before an error stays in the spool.
@@ -40,10 +41,13 @@ export async function takeBody(options: TakeBodyOptions): Promise<void> {
 }
 
 /** @param bytes in the spool, with those that are about to be taken */
-async function requireRoom({ reservation, room, maxSize }: TakeBodyOptions, bytes: number): Promise<void> {
+async function requireRoom(options: TakeBodyOptions, bytes: number): Promise<void> {
+  const { reservation, room, maxSize } = options
   const missing = bytes - reservation.bytes
   if (missing <= 0) return
-  if (missing < unknownStep && (await reservation.grow(unknownStep))) return
+  if (missing < roomStep && (await reservation.grow(roomStep))) return
+  if (await reservation.grow(missing)) return
+  await options.reclaim()
   if (await reservation.grow(missing)) return
   throw noRoom({ bytes, used: room.used() - reservation.bytes, maxSize })
 }

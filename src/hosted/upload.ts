@@ -8,8 +8,8 @@ import type { Upload } from '../repository/hosted.ts'
 import type { Spool } from '../store/spool.ts'
 import { pushedBlob } from './blobs.ts'
 import { hashSpool } from './hash-spool.ts'
-import { takeBody } from './take-body.ts'
-import { refusalOf } from './room.ts'
+import { noRoom, refusalOf } from './room.ts'
+import { roomStep, takeBody } from './take-body.ts'
 import type { Session, UploadsOptions } from './session.ts'
 
 export interface RunningUpload extends Upload {
@@ -80,9 +80,21 @@ export function openUpload(options: OpenUploadOptions): RunningUpload {
     }
   }
 
+  /** Before its first byte, what could not be kept if all were evicted that may be; nothing is, for bytes that have not come. */
+  async function requirePossible(more: number): Promise<void> {
+    const { maxSize } = options
+    const bytes = spool.written + more
+    const used = room.used() - counted
+    if (used + bytes <= maxSize) return
+    if (bytes > maxSize - (await options.unevictable())) throw noRoom({ bytes, used, maxSize })
+  }
+
   async function append(body: AsyncIterable<Uint8Array>, length: number | undefined): Promise<void> {
     try {
-      await withRoom(length ?? 0, (reservation) => takeBody({ ...options, spool, body, length, reservation }))
+      await requirePossible(length ?? 0)
+      await withRoom(Math.min(length ?? 0, roomStep), (reservation) =>
+        takeBody({ ...options, spool, body, length, reservation }),
+      )
     } catch (error) {
       // A spool whose disk failed is of no use; one without room takes up the room that is missing.
       if (!isClosing && !isClients(error)) await discard()

@@ -5,7 +5,9 @@ import { OciError } from '../oci/errors.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { StartUpload } from '../repository/hosted.ts'
 import type { Spool } from '../store/spool.ts'
+import { createRecentUploads } from './recent-uploads.ts'
 import { readSession, type Session, type UploadsOptions } from './session.ts'
+import { roomStep } from './take-body.ts'
 import { openUpload, type RunningUpload } from './upload.ts'
 
 export interface Uploads {
@@ -13,14 +15,19 @@ export interface Uploads {
   find(repository: RepositoryKey, id: string, by: string): Promise<RunningUpload | undefined>
   /** Ends those that nobody has gone on with. */
   expire(): Promise<void>
-  /** When something was last uploaded into a repository, ms since the epoch: now where a session is open. */
-  lastIn(name: RepositoryName): number
+  /**
+   * Since when clients may have found blobs of a repository that they are still to name: when the first session began that is open or was
+   * within the grace, ms since the epoch; now where there is none.
+   */
+  since(name: RepositoryName): number
   /** Ends what runs; the sessions stay for the next start. */
   close(): Promise<void>
 }
 
 interface Known {
   session: Session
+  /** Of an earlier process's only the user is known. */
+  share: string
   usedAt: number
   opened?: Promise<RunningUpload>
 }
@@ -30,12 +37,12 @@ const mostSessions = 1000
 const idleFor = 10 * 60_000
 
 export async function createUploads(options: UploadsOptions): Promise<Uploads> {
-  const { sessions, spools, takeRoom, warn, now } = options
+  const { sessions, spools, takeRoom, warn, now, grace } = options
   const all = new Map<string, Known>()
-  const lastUses = new Map<RepositoryName, number>()
+  const recent = createRecentUploads(options)
   const startedAt = now()
   for (const session of await sessions.all(readSession)) {
-    all.set(session.id, { session, usedAt: session.startedAt })
+    all.set(session.id, { session, share: session.by, usedAt: session.startedAt })
   }
 
   async function openWith(known: Known, spool: Promise<Spool>): Promise<RunningUpload> {
@@ -46,11 +53,10 @@ export async function createUploads(options: UploadsOptions): Promise<Uploads> {
       spool: await spool,
       onUse() {
         known.usedAt = now()
-        lastUses.set(session.name, known.usedAt)
       },
       onEnd() {
         all.delete(session.id)
-        lastUses.set(session.name, now())
+        recent.ended(session.name, session.startedAt)
       },
     })
   }
@@ -69,13 +75,13 @@ export async function createUploads(options: UploadsOptions): Promise<Uploads> {
   }
 
   /** Whoever has the most open makes way for others at once; for oneself only what has been idle for a while does. */
-  async function makeWay(by: string): Promise<void> {
+  async function makeWay(share: string): Promise<void> {
     if (all.size < mostSessions) return
     const most = heaviest(all.values())
     const known = [...all.values()].toSorted((a, b) => a.usedAt - b.usedAt)
     for (const one of known) {
       const isIdle = now() - one.usedAt > idleFor
-      if ((isIdle || (most !== by && one.session.by === most)) && (await end(one))) return
+      if ((isIdle || (most !== share && one.share === most)) && (await end(one))) return
     }
     throw new OciError('TOOMANYREQUESTS', `${mostSessions} uploads are open already: finish or cancel some.`, {
       retryAfter: 60,
@@ -98,12 +104,12 @@ export async function createUploads(options: UploadsOptions): Promise<Uploads> {
   }
 
   return {
-    async start({ name }, { by, size, algorithm = 'sha256' }) {
-      await makeWay(by)
-      const reservation = await takeRoom(size ?? 1)
+    async start({ name }, { by, share = by, size, algorithm = 'sha256' }) {
+      await makeWay(share)
+      const reservation = await takeRoom(Math.min(size ?? 1, roomStep))
       reservation.release()
       const session: Session = { id: randomBytes(16).toString('hex'), name, by, algorithm, startedAt: now() }
-      const known: Known = { session, usedAt: session.startedAt }
+      const known: Known = { session, share, usedAt: session.startedAt }
       all.set(session.id, known)
       try {
         await sessions.write(session.id, JSON.stringify(session))
@@ -125,12 +131,13 @@ export async function createUploads(options: UploadsOptions): Promise<Uploads> {
         if (!(await isOver(known))) continue
         await end(known).catch((error: unknown) => warn('an upload that is over could not be deleted', error))
       }
-      for (const [name, at] of lastUses) if (isOld(at, options)) lastUses.delete(name)
+      recent.forget()
     },
-    lastIn(name) {
-      for (const { session } of all.values()) if (session.name === name) return now()
+    since(name) {
       // What was uploaded before a restart may still be named.
-      return lastUses.get(name) ?? startedAt
+      if (Math.abs(now() - startedAt) <= grace) return Number.NEGATIVE_INFINITY
+      const living = [...all.values()].filter(({ session }) => session.name === name)
+      return Math.min(recent.earliest(name) ?? now(), ...living.map(({ session }) => session.startedAt), now())
     },
     async close() {
       const opened = [...all.values()].flatMap((known) => known.opened ?? [])
@@ -139,10 +146,10 @@ export async function createUploads(options: UploadsOptions): Promise<Uploads> {
   }
 }
 
-/** The user who has the most sessions. */
+/** Who has the most sessions. */
 function heaviest(known: Iterable<Known>): string | undefined {
   const counts = new Map<string, number>()
-  for (const { session } of known) counts.set(session.by, (counts.get(session.by) ?? 0) + 1)
+  for (const { share } of known) counts.set(share, (counts.get(share) ?? 0) + 1)
   const [first] = [...counts].toSorted(([, one], [, other]) => other - one)
   return first?.[0]
 }

@@ -69,15 +69,22 @@ export class OciError extends Error {
  */
 export type Trouble = 'denied' | 'limited' | 'unreachable' | 'wrong'
 
+export interface UpstreamErrorOptions extends OciErrorOptions {
+  isRegistrys?: boolean
+}
+
 /** "I could not find out": thrown by `upstream`, decided upon by the freshness table of `proxied`. */
 export class UpstreamError extends OciError {
   readonly trouble: Trouble
   readonly upstream: string
+  /** A registry said so itself, in an error body of the distribution spec. */
+  readonly isRegistrys: boolean
 
-  constructor(upstream: string, trouble: Trouble, code: ErrorCode, detail: string, options: OciErrorOptions = {}) {
+  constructor(upstream: string, trouble: Trouble, code: ErrorCode, detail: string, options: UpstreamErrorOptions = {}) {
     super(code, detail, options)
     this.name = 'UpstreamError'
     this.trouble = trouble
     this.upstream = upstream
+    this.isRegistrys = options.isRegistrys ?? false
   }
 }

@@ -16,6 +16,7 @@ export const manifestAccept = [ociIndex, ociManifest, dockerList, dockerManifest
 
 // RFC 6838 section 4.2, "restricted-name", on both sides of the slash; no parameters.
 const mediaTypePattern = /^[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,126}\/[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,126}$/
+const manifestPattern = /^application\/vnd\.[^/]+\+(?:json|prettyjws)$/i
 const foreignLayerPattern =
   /^application\/vnd\.(?:oci\.image\.layer\.nondistributable\.v1\.tar|docker\.image\.rootfs\.foreign\.diff\.tar)(?:[.+](?:gzip|zstd))?$/
 const schema1Pattern = /^application\/vnd\.docker\.distribution\.manifest\.v1\+(?:json|prettyjws)$/
@@ -23,6 +24,14 @@ const schema1Pattern = /^application\/vnd\.docker\.distribution\.manifest\.v1\+(
 /** A type without parameters that may stand in a Content-Type header. */
 export function isMediaType(text: string): boolean {
   return mediaTypePattern.test(text)
+}
+
+/**
+ * Docker's and OCI's manifests and indexes, and artifact types of the same shape; no type of which a browser would make a page. Which of them
+ * are taken is for the reader to say.
+ */
+export function isManifestType(mediaType: string): boolean {
+  return isMediaType(mediaType) && manifestPattern.test(mediaType)
 }
 
 export function isIndexType(mediaType: string): boolean {

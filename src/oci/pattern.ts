@@ -27,6 +27,21 @@ export function coversFirst(pattern: Pattern, component: string): boolean {
   return isStar(first) || first === component
 }
 
+/** Whether some name matches both; what follows an origin is a pattern too. */
+export function overlap(one: string, other: string): boolean {
+  return overlapFrom(one.split('/'), other.split('/'))
+}
+
+/** Both spend one component; behind `**` a pattern may stay where it is, but never both, which would spend it for nothing. */
+function overlapFrom(one: string[], other: string[]): boolean {
+  const [first, ...rest] = one
+  const [second, ...others] = other
+  if (first === undefined || second === undefined) return first === second
+  if (!isStar(first) && !isStar(second) && first !== second) return false
+  if (overlapFrom(rest, others)) return true
+  return (first === '**' && overlapFrom(one, others)) || (second === '**' && overlapFrom(rest, other))
+}
+
 function matchesFrom(pattern: string[], name: string[]): boolean {
   const [first, ...rest] = pattern
   if (first === undefined) return name.length === 0

@@ -6,7 +6,10 @@ import type { Descriptor } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
 import { OciError } from '../oci/errors.ts'
 import type { Tag } from '../oci/name.ts'
-import type { Listing } from '../repository/repository.ts'
+import { inOrder } from '../repository/referrers.ts'
+import type { Freshness, Listing, Sequence } from '../repository/repository.ts'
+import { timedOut } from '../upstream/failure.ts'
+import { createSlots } from '../upstream/slots.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { type AnswerOptions, createAnswer } from './answer.ts'
 import type { Visible } from './links.ts'
@@ -30,11 +33,17 @@ export interface Lists {
   knows(repository: RepositoryKey, tag: Tag): Promise<boolean | undefined>
   lacks(repository: RepositoryKey, tag: Tag): Promise<boolean>
   firstComplete(repository: RepositoryKey, tags: Iterable<string>): Promise<Tag | undefined>
-  referrers(repository: RepositoryKey, subject: Digest): Promise<Listing<Descriptor> | undefined>
+  referrers(repository: RepositoryKey, subject: Digest, after?: Digest): Promise<Sequence<Descriptor> | undefined>
 }
+
+/** A kept list is read once more when it is told: many clients that wait for their turn hold no list each. */
+type ReadReferrers = () => Promise<Descriptor[]>
 
 /** "No such API" lasts: an upstream does not grow one within minutes (docs/architecture.md, Referrers). */
 const noReferrersFor = 10 * 60_000
+
+/** Lists of referrers that are collected from one upstream at a time: each may be of many MiB. */
+const mostCollected = 4
 
 const keptWhole = 'the tags that are kept whole here (offline mode)'
 
@@ -42,8 +51,9 @@ export function createLists(options: ListOptions): Lists {
   const { catalog, upstream, visible, now, callTime } = options
   const answerTags = createAnswer<Tag[]>(options)
   const answerMissing = createAnswer<boolean>(options)
-  const answerReferrers = createAnswer<Descriptor[] | undefined>(options)
+  const answerReferrers = createAnswer<ReadReferrers | undefined>(options)
   const tryKeeping = createTryKeeping(options.warn)
+  const collecting = createSlots(mostCollected)
 
   return {
     tags: (repository) => (options.offline ? tagsThatWork(repository) : tagsOf(repository)),
@@ -87,34 +97,66 @@ export function createLists(options: ListOptions): Lists {
     },
 
     // That there is no such API is kept too: clients then use the tag schema, whose tags are kept, and an outage must not end that.
-    async referrers(repository, subject) {
-      const known = await keptReferrers(repository, subject)
+    async referrers(repository, subject, after) {
+      const hasNone = await lacksReferrers(repository, subject)
+      const reread = () => readKept(repository, subject)
       const told = await answerReferrers({
         key: `referrers ${repository.origin} ${repository.name} ${subject}`,
-        freshFor: known && !known.descriptors ? noReferrersFor : options.freshFor,
+        freshFor: hasNone ? noReferrersFor : options.freshFor,
         absentFor: noReferrersFor,
         unknown: 'NOT_FOUND',
         kept: async () => {
           const record = await keptReferrers(repository, subject)
-          return record && { value: record.descriptors, checkedAt: record.checkedAt, isComplete: always }
+          return record && { value: record.descriptors && reread, checkedAt: record.checkedAt, isComplete: always }
         },
         ask: async (kept) => {
-          const checkedAt = now()
-          const descriptors = await upstream.referrers(repository.name, subject, { within: callTime })
-          if (!descriptors && kept?.value) return undefined
-          const credential = await upstream.credentialIdentity(repository.name)
-          const record = { ...(descriptors && { descriptors }), credential, checkedAt }
-          await tryKeeping('a list of referrers', () => catalog.setReferrers(repository, subject, record))
-          return { value: descriptors, changed: true }
+          const release = await collecting.take(AbortSignal.timeout(callTime)).catch(throwBusy)
+          try {
+            return await askReferrers(repository, subject, kept?.value !== undefined)
+          } finally {
+            release()
+          }
         },
       })
-      return told?.value && listing(told.value, told)
+      return told?.value && listing(itemsOf(told.value, after), told)
     },
+  }
+
+  async function askReferrers(repository: RepositoryKey, subject: Digest, isListKept: boolean) {
+    const checkedAt = now()
+    const descriptors = await upstream.referrers(repository.name, subject, { within: callTime })
+    if (!descriptors && isListKept) return undefined
+    const credential = await upstream.credentialIdentity(repository.name)
+    const record = { ...(descriptors && { descriptors }), credential, checkedAt }
+    let isKept = false
+    await tryKeeping('a list of referrers', async () => {
+      await catalog.setReferrers(repository, subject, record)
+      isKept = true
+    })
+    const reread = () => readKept(repository, subject)
+    return { value: descriptors && (isKept ? reread : async () => descriptors), changed: true }
+  }
+
+  function throwBusy(): never {
+    throw timedOut(upstream.name, `${upstream.name} is being asked for too many lists of referrers at once.`)
   }
 
   async function keptReferrers(repository: RepositoryKey, subject: Digest): Promise<ReferrersRecord | undefined> {
     const record = await catalog.referrers(repository, subject)
     return record && visible({ proof: 'fetched', credential: record.credential }) ? record : undefined
+  }
+
+  /** Whether it is kept that there is no such API; a list, which may be long, is let go of before anybody waits for upstream. */
+  async function lacksReferrers(repository: RepositoryKey, subject: Digest): Promise<boolean> {
+    const record = await keptReferrers(repository, subject)
+    return record !== undefined && !record.descriptors
+  }
+
+  async function readKept(repository: RepositoryKey, subject: Digest): Promise<Descriptor[]> {
+    const { descriptors } = (await catalog.referrers(repository, subject)) ?? {}
+    // No list at all would read as "unsigned".
+    if (!descriptors) throw new OciError('UNAVAILABLE', 'The list of referrers has just changed; ask again.')
+    return descriptors
   }
 
   async function keptTags(repository: RepositoryKey): Promise<TagsRecord | undefined> {
@@ -157,11 +199,14 @@ export function createLists(options: ListOptions): Lists {
   }
 }
 
+async function* itemsOf(read: ReadReferrers, after: Digest | undefined): AsyncGenerator<Descriptor> {
+  yield* inOrder(await read(), after)
+}
+
 async function always(): Promise<boolean> {
   return true
 }
 
-function listing<T>(items: T[], from: { cache: Listing<T>['cache']; age?: number; warning?: string }): Listing<T> {
-  const { cache, age, warning } = from
+function listing<I>(items: I, { cache, age, warning }: Freshness): Freshness & { items: I } {
   return { items, cache, age, warning }
 }

@@ -63,7 +63,7 @@ export function createProxied(options: ProxiedOptions): Proxied {
         lacks: (tag) => lists.lacks(repository, tag),
         kept: (tag) => manifests.kept(repository, tag),
         firstComplete: (tags) => lists.firstComplete(repository, tags),
-        referrers: (subject) => lists.referrers(repository, subject),
+        referrers: (subject, after) => lists.referrers(repository, subject, after),
       }
     },
   }

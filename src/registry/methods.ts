@@ -27,7 +27,7 @@ export function takesNoPushes(method: string, target: RepositoryTarget): Answer 
   if (target.kind === 'manifest') referenceNamed(target.reference)
   if (target.kind === 'blob') digestNamed(target.digest)
   return refusal(
-    `${target.name} takes no pushes. Only hosted repositories do: those whose names match a pattern on the line "hosted:" of the ` +
+    `${target.name} takes no ${method === 'DELETE' ? 'deletes' : 'pushes'}. Only hosted repositories do: those whose names match a pattern on the line "hosted:" of the ` +
       'configuration (as in `hosted: [local/**]`). Names of upstreams can never be among them.',
     readMethods,
   )

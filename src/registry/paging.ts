@@ -4,6 +4,8 @@ import type { Named } from './target.ts'
 
 const longestPage = 4 * 1024 * 1024 - 16 * 1024
 const mostItems = 1_000
+/** Bytes that are read for one page: of a list that is filtered, a page may have nothing and lead on all the same. */
+const mostRead = 16 * longestPage
 
 export interface Page<T> {
   items: T[]
@@ -35,6 +37,36 @@ export function pageOf<T>(items: readonly T[], options: PageOptions<T>): Page<T>
   const page = items.slice(start, end)
   const last = page.at(-1)
   return { items: page, next: last !== undefined && end < items.length ? keyOf(last) : undefined }
+}
+
+export interface ReadOptions<T> {
+  limit?: number
+  keyOf: (item: T) => string
+  /** The item as it stands in the body, which is also what it costs to read, and whether it is on the page at all. */
+  write: (item: T) => { bytes: Uint8Array; isWanted: boolean }
+}
+
+/** As {@link pageOf}, of items after the page before that are read one by one, and no more of them than the page takes. */
+export async function readPage<T>(
+  items: AsyncIterable<T> | Iterable<T>,
+  { limit = Number.POSITIVE_INFINITY, keyOf, write }: ReadOptions<T>,
+): Promise<Page<Uint8Array>> {
+  const page: Uint8Array[] = []
+  let last: string | undefined
+  let bytes = 0
+  let read = 0
+  for await (const item of items) {
+    if (page.length >= limit || read > mostRead) return { items: page, next: last }
+    const written = write(item)
+    read += written.bytes.length
+    if (written.isWanted) {
+      bytes += written.bytes.length + 1
+      if (page.length > 0 && bytes > longestPage) return { items: page, next: last }
+      page.push(written.bytes)
+    }
+    last = keyOf(item)
+  }
+  return { items: page, next: undefined }
 }
 
 /**

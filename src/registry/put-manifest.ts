@@ -1,13 +1,11 @@
 /** PUT of a manifest (distribution spec, "Pushing Manifests"; end-7): byte for byte as it came. */
 import { OciError } from '../oci/errors.ts'
 import { gaugeManifest } from '../oci/manifest.ts'
-import { isMediaType } from '../oci/media-types.ts'
-import { anonymous } from './access.ts'
-import { sourceOf } from './access/gate.ts'
+import { isManifestType, isMediaType } from '../oci/media-types.ts'
 import type { Answer } from './answer.ts'
 import type { Head } from './guard.ts'
 import { locationOf } from './locations.ts'
-import type { Push } from './push.ts'
+import { type Push, shareOf } from './push.ts'
 import { referenceNamed, tagNamed } from './references.ts'
 import type { Named } from './target.ts'
 
@@ -20,7 +18,7 @@ export async function putManifest(push: Push, target: { reference: string } & Na
   const reference = referenceNamed(target.reference)
   const tags = [...new Set(target.query.getAll('tag'))].map(tagNamed)
   const mediaType = mediaTypeOf(head)
-  const incoming = { body, client: clientOf(push), gauge: gaugeManifest(mediaType) }
+  const incoming = { body, client: shareOf(push), gauge: gaugeManifest(mediaType) }
   const pushed = await intake.take(incoming, (bytes) => repository.putManifest(reference, bytes, mediaType, { tags }))
   return {
     status: 201,
@@ -34,19 +32,18 @@ export async function putManifest(push: Push, target: { reference: string } & Na
   }
 }
 
-/** Who nobody can tell apart by name is told apart by address. */
-function clientOf({ head, served }: Push): string {
-  const { name } = served.client
-  return name === anonymous ? `at ${sourceOf(head.address)}` : `user ${name}`
-}
-
 /** Kept with the manifest, since clients compare it: it cannot be had from the bytes, which need not say it. */
 function mediaTypeOf(head: Head): string {
   const [line = '', ...more] = head.header('content-type')
   const mediaType = line.split(';')[0]?.trim() ?? ''
-  if (isMediaType(mediaType) && more.length === 0) return mediaType
+  if (more.length > 0 || !isMediaType(mediaType))
+    throw new OciError(
+      'MANIFEST_INVALID',
+      'The manifest comes without a Content-Type, one and no more, that says which media type it has.',
+    )
+  if (isManifestType(mediaType)) return mediaType
   throw new OciError(
     'MANIFEST_INVALID',
-    'The manifest comes without a Content-Type, one and no more, that says which media type it has.',
+    `The Content-Type ${mediaType} is no media type of a manifest: push it as application/vnd.<what it is>+json.`,
   )
 }

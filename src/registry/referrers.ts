@@ -1,51 +1,68 @@
-/** GET and HEAD of referrers (distribution spec, end-12). */
+/** GET and HEAD of referrers (distribution spec, end-12): a page is read and written at a time, however many there are. */
 import type { Descriptor } from '../oci/descriptor.ts'
+import type { Digest } from '../oci/digest.ts'
 import { OciError } from '../oci/errors.ts'
 import { ociIndex } from '../oci/media-types.ts'
-import type { Repository } from '../repository/repository.ts'
-import { type Answer, jsonAnswer } from './answer.ts'
+import { type Answer, bytesAnswer } from './answer.ts'
 import { freshnessHeaders } from './headers.ts'
-import { nextLink, pageOf } from './paging.ts'
+import { nextLink, pageLimit, readPage } from './paging.ts'
 import { digestNamed } from './references.ts'
+import type { Served } from './served.ts'
+import { createSharedBytes } from './shared-bytes.ts'
 import type { Named } from './target.ts'
+import { createTurns } from './turns.ts'
 
-interface Written {
-  key: string
-  json: string
-}
+/** Pages that are read at a time, in all and for one client: each may take some times 4 MiB of memory until it is whole. */
+const most = 4
+const share = 2
 
 /**
- * @throws OciError DIGEST_INVALID 400; NOT_FOUND 404 where the origin has no such API, so that clients turn to the tag schema
- * (NAME_UNKNOWN would be an error to oras)
+ * @throws OciError DIGEST_INVALID, PAGINATION_NUMBER_INVALID 400; NOT_FOUND 404 where the origin has no such API, so that clients turn to
+ * the tag schema (NAME_UNKNOWN would be an error to oras)
  */
-export async function referrersAnswer(repository: Repository, text: string, target: Named): Promise<Answer> {
-  const referrers = await repository.referrers(digestNamed(text))
-  if (!referrers) throw new OciError('NOT_FOUND', `The origin of ${target.name} has no referrers API.`)
-  const types = target.query.getAll('artifactType').filter((type) => type !== '')
-  const wanted = types.length === 0 ? referrers.items : referrers.items.filter((item) => isOneOf(item, types))
-  const after = target.query.get('last') ?? undefined
-  const page = pageOf(inPages(wanted), {
-    after,
-    keyOf: (item) => item.key,
-    sizeOf: (item) => Buffer.byteLength(item.json) + 1,
-  })
-  return jsonAnswer(200, ociIndex, indexOf(page.items), {
-    ...(types.length > 0 && { 'OCI-Filters-Applied': 'artifactType' }),
-    ...(page.next !== undefined && { Link: nextLink(target, { artifactType: types, last: page.next }) }),
-    ...freshnessHeaders(referrers),
-  })
+export type ReferrersAnswer = (served: Served, text: string, target: Named) => Promise<Answer>
+
+export function createReferrersAnswer(): ReferrersAnswer {
+  const turns = createTurns({ most, share })
+  const shared = createSharedBytes()
+
+  return async function answer({ repository, client }, text, target) {
+    const types = target.query.getAll('artifactType').filter((type) => type !== '')
+    const limit = pageLimit(target.query)
+    const referrers = await repository.referrers(digestNamed(text), lastOf(target.query))
+    if (!referrers) throw new OciError('NOT_FOUND', `The origin of ${target.name} has no referrers API.`)
+    await turns.enter(client.name)
+    try {
+      const page = await readPage(referrers.items, { limit, keyOf: ({ digest }) => digest, write: writing(types) })
+      const next = page.next !== undefined && { n: limit?.toString(), artifactType: types, last: page.next }
+      return bytesAnswer(200, ociIndex, shared(indexOf(page.items)), {
+        ...(types.length > 0 && { 'OCI-Filters-Applied': 'artifactType' }),
+        ...(next && { Link: nextLink(target, next) }),
+        ...freshnessHeaders(referrers),
+      })
+    } finally {
+      turns.leave(client.name)
+    }
+  }
 }
 
-/** In the order of digests, which stays when the list changes between two pages; the digest is the key to go on after. */
-function inPages(items: readonly Descriptor[]): Written[] {
-  const written = items.map((item) => ({ key: item.digest, json: JSON.stringify(item) }))
-  return written.toSorted((one, other) => (one.key < other.key ? -1 : Number(one.key > other.key)))
+/** The digest that the page before ended with. */
+function lastOf(query: URLSearchParams): Digest | undefined {
+  const text = query.get('last') ?? ''
+  return text === '' ? undefined : digestNamed(text)
 }
 
-function isOneOf(item: Descriptor, types: string[]): boolean {
-  return item.artifactType !== undefined && types.includes(item.artifactType)
+function writing(types: string[]) {
+  const isWanted = ({ artifactType }: Descriptor) =>
+    types.length === 0 || (artifactType !== undefined && types.includes(artifactType))
+  return (item: Descriptor) => ({ bytes: Buffer.from(JSON.stringify(item)), isWanted: isWanted(item) })
 }
 
-function indexOf(items: Written[]): string {
-  return `{"schemaVersion":2,"mediaType":"${ociIndex}","manifests":[${items.map((item) => item.json).join(',')}]}`
+function indexOf(items: Uint8Array[]): Uint8Array {
+  const parts: Uint8Array[] = [Buffer.from(`{"schemaVersion":2,"mediaType":"${ociIndex}","manifests":[`)]
+  for (const [index, item] of items.entries()) parts.push(index === 0 ? none : comma, item)
+  return Buffer.concat([...parts, Buffer.from(']}')])
 }
+
+const none = Buffer.alloc(0)
+const comma = Buffer.from(',')

@@ -17,7 +17,7 @@ import { createManifestIntake, type IntakeOptions } from './manifest-intake.ts'
 import { manifestAnswer } from './manifests.ts'
 import { notAllowed, takesNoPushes } from './methods.ts'
 import { methodsOf, pushAnswer } from './push-routes.ts'
-import { referrersAnswer } from './referrers.ts'
+import { createReferrersAnswer, type ReferrersAnswer } from './referrers.ts'
 import type { Connection } from './node-body.ts'
 import { type Bindings, connectionOf, createRespond } from './respond.ts'
 import type { Resolve, Served } from './served.ts'
@@ -51,6 +51,7 @@ export function createRegistry(options: RegistryOptions): Hono<{ Bindings: Bindi
   const guard = createGuard(options.names)
   const respond = createRespond(options)
   const intake = createManifestIntake(options.intake)
+  const referrers = createReferrersAnswer()
 
   /** Never throws: what fails is an answer too. */
   async function answerTo({ head, body }: Incoming): Promise<Answer | Stream> {
@@ -113,10 +114,11 @@ export function createRegistry(options: RegistryOptions): Hono<{ Bindings: Bindi
 
   async function handle(head: Head, target: RepositoryTarget, served: Served, body: () => Body) {
     const { repository } = served
-    if (!isHosted(repository)) return isRead(head) ? read(head, target, served) : takesNoPushes(head.method, target)
+    if (!isHosted(repository))
+      return isRead(head) ? read(head, target, served, referrers) : takesNoPushes(head.method, target)
     const methods = methodsOf(target)
     if (!methods.includes(head.method)) return notAllowed(methods)
-    if (isRead(head) && target.kind !== 'upload') return read(head, target, served)
+    if (isRead(head) && target.kind !== 'upload') return read(head, target, served, referrers)
     return pushAnswer({ head, body: body(), repository, served, intake }, target)
   }
 
@@ -153,13 +155,18 @@ function isRead({ method }: Head): boolean {
   return method === 'GET' || method === 'HEAD'
 }
 
-async function read(head: Head, target: RepositoryTarget, served: Served): Promise<Answer | Stream> {
+async function read(
+  head: Head,
+  target: RepositoryTarget,
+  served: Served,
+  referrers: ReferrersAnswer,
+): Promise<Answer | Stream> {
   const { repository } = served
   if (target.kind === 'manifest') return manifestAnswer(served, target.reference, target, head)
   if (target.kind === 'tags') return tagsAnswer(served, target)
   if (target.kind === 'versions') return versionsAnswer(served, target)
   if (target.kind === 'extensions') return repositoryExtensions(target)
-  if (target.kind === 'referrers') return referrersAnswer(repository, target.digest, target)
+  if (target.kind === 'referrers') return referrers(served, target.digest, target)
   if (target.kind === 'upload' || target.kind === 'uploads')
     throw new OciError('BLOB_UPLOAD_UNKNOWN', 'There is no such upload in this repository, or it has expired.')
   return head.method === 'HEAD'

@@ -1,7 +1,7 @@
 /** GET and HEAD of tags/list (distribution spec, end-8): the whole list of the repository, or what matches a range, paged here. */
-import { OciError } from '../oci/errors.ts'
 import { checkRange } from '../repository/ranges.ts'
 import type { Asked } from '../repository/resolve.ts'
+import { noRepository } from './absence.ts'
 import { type Answer, jsonAnswer } from './answer.ts'
 import { freshnessHeaders } from './headers.ts'
 import { nextLink, pageLimit, pageOf } from './paging.ts'
@@ -23,14 +23,14 @@ export async function tagsAnswer(served: Served, target: Named): Promise<Answer>
 }
 
 async function listed(
-  { repository, ranges }: Served,
+  { repository, ranges, client }: Served,
   target: Named,
   limit: number | undefined,
   asked: Asked | undefined,
 ): Promise<Answer> {
   const { query } = target
   const tags = await repository.tags()
-  if (!tags) throw new OciError('NAME_UNKNOWN', `There is no repository ${target.name}.`)
+  if (!tags) throw noRepository(target.name, client)
   const matching = asked && new Set<string>(ranges.candidates(tags, asked))
   const items = matching ? tags.items.filter((tag) => matching.has(tag)) : tags.items
   const after = query.get('last') ?? undefined

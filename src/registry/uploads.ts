@@ -10,7 +10,7 @@ import { type Chunk, readChunk } from './content-range.ts'
 import { errorAnswer } from './errors.ts'
 import type { HeaderMap } from './headers.ts'
 import { locationOf } from './locations.ts'
-import type { Push } from './push.ts'
+import { type Push, shareOf } from './push.ts'
 import type { Named } from './target.ts'
 
 type Session = { id: string } & Named
@@ -27,7 +27,7 @@ export async function startUpload(push: Push, target: Named): Promise<Answer> {
   const digest = digestIn(target, 'digest')
   if (digest && !mounted) return uploadWhole(push, target, digest)
   const algorithm = mounted ? algorithmOf(mounted) : algorithmIn(target)
-  const upload = await push.repository.startUpload({ by: push.served.client.name, algorithm })
+  const upload = await push.repository.startUpload({ by: push.served.client.name, share: shareOf(push), algorithm })
   return { status: 202, headers: sessionHeaders(push, target, upload) }
 }
 
@@ -87,6 +87,7 @@ async function uploadWhole(push: Push, target: Named, digest: Digest): Promise<A
   const { repository, body, served } = push
   const upload = await repository.startUpload({
     by: served.client.name,
+    share: shareOf(push),
     size: body.length,
     algorithm: algorithmOf(digest),
   })

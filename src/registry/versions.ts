@@ -1,9 +1,9 @@
 /** GET and HEAD of `_entrepot/versions/resolve`: which tag a range means, which else would match, and why the others do not. */
 import { setImmediate } from 'node:timers/promises'
-import { OciError } from '../oci/errors.ts'
 import type { Listing } from '../repository/repository.ts'
 import type { Resolution } from '../repository/resolve.ts'
 import { explain } from '../version/explain.ts'
+import { noRepository } from './absence.ts'
 import { type Answer, jsonAnswer } from './answer.ts'
 import { freshnessHeaders } from './headers.ts'
 import { type Explained, gone, noRange, rangeError, unsatisfied } from './range-errors.ts'
@@ -12,14 +12,14 @@ import type { Served } from './served.ts'
 import type { Named } from './target.ts'
 
 /** @throws OciError RANGE_INVALID 400, RANGE_UNSATISFIED and NAME_UNKNOWN 404, or what the repository throws */
-export async function versionsAnswer({ repository, rules, ranges }: Served, target: Named): Promise<Answer> {
+export async function versionsAnswer({ repository, rules, ranges, client }: Served, target: Named): Promise<Answer> {
   const { name, query } = target
   const asked = askedBy(query, rules)
   if (!asked) throw noRange()
   const found = await ranges.byRange(repository, asked).catch((error: unknown) => {
     throw rangeError(error)
   })
-  if (!found) throw new OciError('NAME_UNKNOWN', `There is no repository ${name}.`)
+  if (!found) throw noRepository(name, client)
   const { manifest, resolution } = found
   if (!resolution) throw new TypeError('a range was asked for and none decided')
   const { tag, range, profile, listing } = resolution

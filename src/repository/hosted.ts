@@ -7,6 +7,8 @@ import type { Repository } from './repository.ts'
 export interface StartUpload {
   /** Whose the session is: nobody else can go on with it. */
   by: string
+  /** Whose share of the sessions it takes; default `by`. */
+  share?: string
   /** Bytes that will come in all, where the client says so. */
   size?: number
   /** What the bytes are hashed with as they arrive; default sha256. Another one costs a second reading at the commit. */

@@ -26,6 +26,11 @@ export interface Listing<T> extends Freshness {
   among?: string
 }
 
+/** A list that may be too long for memory: read as far as somebody goes through it. */
+export interface Sequence<T> extends Freshness {
+  items: AsyncIterable<T> | Iterable<T>
+}
+
 export interface OpenBlob extends Freshness {
   bytes: ByteSource
   /** The part to send, where a range was asked for and the size is known. */
@@ -54,6 +59,8 @@ export interface Repository {
   kept(tag: Tag): Promise<Manifest | undefined>
   /** The first of these tags that can be served whole from what is kept; no call. */
   firstComplete(tags: Iterable<string>): Promise<Tag | undefined>
-  /** `undefined`: this origin has no such API. */
-  referrers(subject: Digest): Promise<Listing<Descriptor> | undefined>
+  /**
+   * In ascending order of their digests, byte by byte, each once, those above `after`. `undefined`: this origin has no such API.
+   */
+  referrers(subject: Digest, after?: Digest): Promise<Sequence<Descriptor> | undefined>
 }

@@ -3,7 +3,7 @@
  * kernel drops with the process, so nothing stale survives a kill. It stands in a directory of its own, because the catalog's is
  * closed, reopened and renamed while the process lives. `<data>/holder` only says who has it.
  */
-import { constants } from 'node:fs'
+import { constants, existsSync } from 'node:fs'
 import { open, readdir, rename, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
@@ -11,10 +11,13 @@ import { Level } from 'level'
 import { dataDirectory } from './data-directory.ts'
 import { ownDirectory } from './directory.ts'
 import { hasCode, saysFull, StoreFullError, StoreLockedError, type Holder } from './errors.ts'
+import { reserveOf } from './reserve.ts'
 
 export interface Holding {
   /** The directory without symlinks; build every path from it. */
   directory: string
+  /** The last process that had it did not release it: it was killed, or the machine went down. */
+  wasAbandoned: boolean
   /** Writes the address that is really listened on into the holder file. */
   announce(listen: string): Promise<void>
   /** Idempotent. */
@@ -28,8 +31,9 @@ export interface Holding {
 export async function holdDirectory(data: string, options: { listen: string }): Promise<Holding> {
   if (isMainThread) process.umask(0o077)
   const directory = await dataDirectory(data)
-  const lock = await takeLock(directory)
+  const lock = await withReserve(directory, () => takeLock(directory))
   const file = join(directory, 'holder')
+  const wasAbandoned = (await readSmallFile(file)) !== undefined
   const startedAt = new Date(Date.now() - process.uptime() * 1000).toISOString()
   const announce = (listen: string) => writeHolder(file, { pid: process.pid, startedAt, listen })
   try {
@@ -43,7 +47,19 @@ export async function holdDirectory(data: string, options: { listen: string }): 
     await rm(file, { force: true })
     await lock.close()
   }
-  return { directory, announce, release: () => (released ??= release()) }
+  return { directory, wasAbandoned, announce, release: () => (released ??= release()) }
+}
+
+/** On a full disk what a start writes takes the room that is kept for LevelDB, which this process has then. */
+async function withReserve<T>(directory: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const reserve = reserveOf(join(directory, 'catalog'))
+    if (!(error instanceof StoreFullError) || !existsSync(reserve)) throw error
+    await rm(reserve, { force: true })
+    return work()
+  }
 }
 
 async function takeLock(directory: string): Promise<Level> {

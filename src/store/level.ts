@@ -9,7 +9,7 @@ import { readHolder } from './holder.ts'
 import type { KeyValue } from './key-value.ts'
 import { createLevelHandle, type Handle } from './level-handle.ts'
 import { createLevelStore } from './level-store.ts'
-import { createReserve } from './reserve.ts'
+import { createReserve, reserveOf } from './reserve.ts'
 
 export interface LevelOptions {
   /** A record whose checksum fails; it reads as absent. For a block that cannot be decoded in a scan: the prefix of the scan. */
@@ -45,7 +45,7 @@ export interface OpenedLevel {
 export async function openLevel(directory: string, options: LevelOptions = {}): Promise<OpenedLevel> {
   const { handle, state } = await openOrReplace(directory)
   const dropped = await droppedBytes(directory)
-  const reserve = createReserve(`${directory}.reserve`, options.reserve ?? 16 * 1024 * 1024)
+  const reserve = createReserve(reserveOf(directory), options.reserve ?? 16 * 1024 * 1024)
   const levels = createLevelHandle(handle, {
     directory,
     open: () => openHandle(directory, { createIfMissing: false }),

@@ -14,6 +14,11 @@ export interface Reserve {
   restore(): Promise<void>
 }
 
+/** Where the reserve of a database stands. */
+export function reserveOf(database: string): string {
+  return `${database}.reserve`
+}
+
 /** `size` in bytes; 0 = none is kept. */
 export function createReserve(path: string, size: number): Reserve {
   return {

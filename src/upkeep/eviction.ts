@@ -1,8 +1,8 @@
 /** Makes room by forgetting what was used least recently. */
 import type { Catalog } from '../catalog/catalog.ts'
-import type { BlobRecord, EdgesRecord } from '../catalog/records.ts'
 import type { Digest } from '../oci/digest.ts'
 import { evictionOrder, type Snapshot } from './eviction-order.ts'
+import { pack } from './numbers.ts'
 
 export interface EvictionOptions {
   catalog: Catalog
@@ -19,12 +19,13 @@ export function createEviction(options: EvictionOptions): Evict {
   let running: Promise<unknown> = Promise.resolve()
 
   async function evict(bytes: number): Promise<number> {
-    const order = evictionOrder(await snapshot(catalog))
+    const seen = await snapshot(catalog)
     let freed = 0
     let evicted = 0
-    for (const digest of order) {
+    for (const number of evictionOrder(seen)) {
+      const digest = seen.digests[number]
       if (freed >= bytes) break
-      if (catalog.isHeld(digest)) continue
+      if (digest === undefined || catalog.isHeld(digest)) continue
       freed += await catalog.forget(digest)
       evicted += 1
     }
@@ -40,16 +41,57 @@ export function createEviction(options: EvictionOptions): Evict {
   }
 }
 
-async function snapshot(catalog: Catalog): Promise<Snapshot> {
-  const blobs = new Map<Digest, BlobRecord>()
-  const edges = new Map<Digest, EdgesRecord>()
-  const linked = new Set<Digest>()
-  const irreplaceable = new Set<Digest>()
-  for await (const [digest, record] of catalog.blobs()) blobs.set(digest, record)
-  for await (const [digest, record] of catalog.allEdges()) edges.set(digest, record)
-  for await (const link of catalog.links()) {
-    linked.add(link.digest)
-    if (link.proof !== 'fetched') irreplaceable.add(link.digest)
+/** Bytes that no eviction may free: what was pushed or imported, and what pins reach. */
+export async function unevictable(catalog: Catalog): Promise<number> {
+  const seen = await snapshot(catalog)
+  const mayGo = new Set(evictionOrder(seen))
+  return seen.sizes.reduce((sum, size, number) => (mayGo.has(number) ? sum : sum + size), 0)
+}
+
+interface Seen extends Snapshot {
+  /** By number: first all that is kept, then what links name besides. */
+  digests: readonly Digest[]
+  /** Bytes of what is kept, by number. */
+  sizes: readonly number[]
+}
+
+/** Takes memory for what is kept, and not for what its manifests name: anybody may push one that names thousands which nobody has. */
+async function snapshot(catalog: Catalog): Promise<Seen> {
+  const lastUses = await catalog.uses.all()
+  const { digests, numberOf, give } = createNumbers()
+  const uses: number[] = []
+  const sizes: number[] = []
+  for await (const [digest, { size, keptAt }] of catalog.blobs()) {
+    give(digest)
+    uses.push(lastUses.get(digest) ?? keptAt)
+    sizes.push(size)
   }
-  return { blobs, edges, linked, irreplaceable, pinned: await catalog.pins(), uses: await catalog.uses.all() }
+  const linked = new Set<number>()
+  const irreplaceable = new Set<number>()
+  for await (const link of catalog.links()) {
+    const number = give(link.digest)
+    linked.add(number)
+    if (link.proof !== 'fetched') irreplaceable.add(number)
+  }
+  const pinned = Array.from(await catalog.pins(), give)
+  const edges = new Map<number, Uint8Array>()
+  for await (const [digest, { children }] of catalog.allEdges()) {
+    const number = numberOf(digest)
+    if (number !== undefined) edges.set(number, pack(children.flatMap((child) => numberOf(child.digest) ?? [])))
+  }
+  return { digests, uses, sizes, edges, linked, irreplaceable, pinned }
+}
+
+/** Gives each digest that it meets the next number. */
+function createNumbers() {
+  const digests: Digest[] = []
+  const numbers = new Map<Digest, number>()
+  const numberOf = (digest: Digest) => numbers.get(digest)
+  const give = (digest: Digest) => {
+    const known = numberOf(digest)
+    if (known !== undefined) return known
+    numbers.set(digest, digests.length)
+    return digests.push(digest) - 1
+  }
+  return { digests, numberOf, give }
 }

@@ -6,10 +6,11 @@ import type { Hosted } from '../hosted/hosted.ts'
 import type { Log } from '../observe/log.ts'
 import type { BlobStore } from '../store/blob-store.ts'
 import type { Spools } from '../store/spools.ts'
+import { lookForHidden, lookForRoom, type LookOptions } from './look.ts'
 import { reconcile } from './reconcile.ts'
 import { dropUnlinked, freeDeleted } from './unlinked.ts'
 
-export interface UpkeepOptions {
+export interface UpkeepOptions extends Pick<LookOptions, 'maxSize' | 'isCovered'> {
   catalog: Catalog
   files: BlobStore
   sources: SourcesFile
@@ -41,6 +42,9 @@ export function startUpkeep(options: UpkeepOptions): Upkeep {
   timer.unref()
 
   async function begin(): Promise<void> {
+    const look = { ...options, warn: (message: string, facts: Record<string, unknown>) => log.warn(message, facts) }
+    await attempt('look for what is hidden', () => lookForHidden(look))
+    await attempt('look for what leaves no room', () => lookForRoom(look))
     await attempt('reconcile', () =>
       reconcile(
         { ...options, startedAt: now(), now, log: (message, facts) => log.info(message, facts) },

@@ -1,26 +1,17 @@
 /** What an upstream's answer means: the statuses and types of the distribution spec sorted into the rows of the freshness table. */
 import { type ErrorCode, type Trouble, UpstreamError } from '../oci/errors.ts'
 import { parseJson } from '../oci/json.ts'
-import { isMediaType } from '../oci/media-types.ts'
-import { timedOut } from './failure.ts'
 import { isObject } from './json-object.ts'
 import { retryAfter } from './retry-after.ts'
 import type { UpstreamResponse } from './send.ts'
 
 const errorBodyLimit = 16 * 1024
 
-/** Docker's and OCI's manifests and indexes, and artifact types of the same shape. Which of them are taken is for the reader to say. */
-const manifestType = /^application\/vnd\.[^/]+\+(?:json|prettyjws)$/i
-
 /** The Content-Type without parameters; empty where there is none. */
 export function mediaTypeOf(response: UpstreamResponse): string {
   const [line = ''] = response.header('content-type')
   const [type = ''] = line.split(';')
   return type.trim()
-}
-
-export function isManifestType(mediaType: string): boolean {
-  return isMediaType(mediaType) && manifestType.test(mediaType)
 }
 
 /** What a captive portal or a misplaced web server sends. */
@@ -47,9 +38,10 @@ export async function failureOfAnswer(
   const quote = said ? ` (${[said.code, said.message].filter(Boolean).join(': ')})` : ''
   const detail = `${who} answered ${response.status}${quote}.`
   const asked = retryAfter(response.header('retry-after'))
-  if (response.status === 504 || response.status === 408) return timedOut(upstream, detail)
-  return new UpstreamError(upstream, trouble, codes[trouble], detail, {
-    retryAfter: asked === undefined ? undefined : Math.max(1, asked),
+  const isTimeout = response.status === 504 || response.status === 408
+  return new UpstreamError(upstream, trouble, isTimeout ? 'UPSTREAM_TIMEOUT' : codes[trouble], detail, {
+    retryAfter: asked === undefined || isTimeout ? undefined : Math.max(1, asked),
+    isRegistrys: said !== undefined,
   })
 }
 

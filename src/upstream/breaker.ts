@@ -23,7 +23,10 @@ export interface Breaker {
   admit(): void
   /** Upstream answered, whatever it said. */
   succeeded(): void
-  /** The attempt failed with this; only `unreachable` and `limited` change anything. */
+  /**
+   * The attempt failed with this; only `unreachable` and `limited` change anything. A registry that says in its own words that it cannot
+   * answer is there: that is about what was asked for, and other names may do (a registry that is a proxy itself has many upstreams).
+   */
   failed(error: unknown): void
 }
 
@@ -65,7 +68,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
         const asked = error.retryAfter === undefined ? pause : error.retryAfter * 1000
         pausedUntil = Math.max(pausedUntil, now() + Math.min(asked, longestPause))
       }
-      if (error.trouble !== 'unreachable') return close()
+      if (error.trouble !== 'unreachable' || error.isRegistrys) return close()
       inRow += 1
       // A straggler from before the breaker opened says nothing new.
       if (isProbing || (openUntil === undefined && inRow >= failures)) trip()
@@ -83,6 +86,6 @@ function pausedError(upstream: string, retryAfter: number): UpstreamError {
 }
 
 function openError(upstream: string, retryAfter: number): UpstreamError {
-  const detail = `${upstream} did not answer the last requests; it is asked again in ${retryAfter} s.`
+  const detail = `${upstream} gave no registry's answer to the last requests; it is asked again in ${retryAfter} s.`
   return new UpstreamError(upstream, 'unreachable', 'UNAVAILABLE', detail, { retryAfter })
 }

@@ -1,9 +1,9 @@
 /** The real Upstream: the pull side of the distribution API over one connector, one authorizer and one budget. */
 import { parseDigest } from '../oci/digest.ts'
 import { maxManifestBytes } from '../oci/manifest.ts'
-import { manifestAccept } from '../oci/media-types.ts'
+import { isManifestType, manifestAccept } from '../oci/media-types.ts'
 import type { Reference, RepositoryName } from '../oci/name.ts'
-import { contentLengthOf, failureOfAnswer, isManifestType, isWebPage, mediaTypeOf } from './answers.ts'
+import { contentLengthOf, failureOfAnswer, isWebPage, mediaTypeOf } from './answers.ts'
 import type { Authorizer } from './authorizer.ts'
 import type { BudgetOptions } from './budget.ts'
 import { createCaller } from './call.ts'

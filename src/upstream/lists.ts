@@ -10,7 +10,7 @@ import { failureOfAnswer, isWebPage, mediaTypeOf } from './answers.ts'
 import type { Answer } from './exchange.ts'
 import { wrong } from './failure.ts'
 import { isObject } from './json-object.ts'
-import { collectPages, type Page, pageLimits } from './paging.ts'
+import { collectPages, type Page, pageLimits, referrersLimits } from './paging.ts'
 
 /** Asks for one page, with all retries; what `read` gives is the call's result. */
 export type GetPage = <T>(
@@ -79,9 +79,9 @@ export function createLists({ upstream, repositoryUrl, tagsPageSize = 1_000 }: L
     tags: (repository, get) => tags(repository, get),
     async referrers(repository, subject, get) {
       const first = new URL(`referrers/${subject}`, repositoryUrl(repository))
-      const found = await collectPages(upstream, first, (url, bytesLeft) =>
-        get(url, ociIndex, 'stay', (answer) => readReferrersPage(upstream, answer, bytesLeft)),
-      )
+      const readPage = (url: URL, bytesLeft: number) =>
+        get(url, ociIndex, 'stay', (answer) => readReferrersPage(upstream, answer, bytesLeft))
+      const found = await collectPages(upstream, first, readPage, referrersLimits)
       return found && [...new Map(found.map((descriptor) => [descriptor.digest, descriptor])).values()]
     },
   }

@@ -3,6 +3,8 @@ import { wrong } from './failure.ts'
 
 /** What one upstream list may amount to. */
 export const pageLimits = { pages: 200, items: 100_000, bytes: 32 * 1024 * 1024 }
+/** What one list of referrers may: whoever chooses the subjects chooses how many such lists are in memory at the same time. */
+export const referrersLimits = { ...pageLimits, bytes: 8 * 1024 * 1024 }
 
 export interface Page<T> {
   items: T[]
@@ -21,22 +23,23 @@ export async function collectPages<T>(
   upstream: string,
   first: URL,
   page: (url: URL, bytesLeft: number) => Promise<Page<T> | undefined>,
+  limits = pageLimits,
 ): Promise<T[] | undefined> {
   const items: T[] = []
   const seen = new Set<string>()
-  let bytesLeft = pageLimits.bytes
+  let bytesLeft = limits.bytes
   let next: URL | undefined = first
   while (next) {
     if (seen.has(next.href)) throw wrong(upstream, `${upstream} sends a list whose pages lead in a circle.`)
     seen.add(next.href)
-    if (seen.size > pageLimits.pages) throw tooMuch(upstream, `${pageLimits.pages} pages`)
+    if (seen.size > limits.pages) throw tooMuch(upstream, `${limits.pages} pages`)
     const url: URL = next
     const got = await page(url, bytesLeft)
     if (!got && url === first) return undefined
     if (!got) throw wrong(upstream, `${upstream} sends a list with a page that does not exist.`)
     bytesLeft -= got.bytes
     for (const item of got.items) items.push(item)
-    if (items.length > pageLimits.items) throw tooMuch(upstream, `${pageLimits.items} items`)
+    if (items.length > limits.items) throw tooMuch(upstream, `${limits.items} items`)
     next = nextPage(upstream, got.links, url)
   }
   return items

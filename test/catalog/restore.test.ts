@@ -15,6 +15,7 @@ import {
   nameOf,
   openHouse,
   pushBlob,
+  referring,
   refusal,
   tagged,
   tagOf,
@@ -59,8 +60,8 @@ async function expectFurnished(house: House, { layer, one, two, gone, dropped }:
   expect(await repository.manifest(tagged('latest'))).toEqual({ ...manifest, digest: digestOf(two), bytes: two })
   expect(await repository.manifest({ digest: gone })).toBeUndefined()
   expect(await repository.stat(dropped)).toBeUndefined()
-  const referrers = await repository.referrers(subject)
-  expect(referrers?.items.map(({ digest, artifactType }) => [digest, artifactType])).toEqual([
+  const referrers = await referring(repository, subject)
+  expect(referrers.map(({ digest, artifactType }) => [digest, artifactType])).toEqual([
     [digestOf(two), 'application/x.sbom'],
   ])
   for (const name of ['local/app', 'local/other'])

@@ -12,8 +12,9 @@ import { modes } from './helm-page/modes.ts'
 import { ociSupport } from './helm-page/oci-support.ts'
 import { openPage, type Page } from './helm-page/page.ts'
 import { pushSubcommand, registrySubcommand } from './helm-page/registries.ts'
-import { resultTable, transcripts } from './helm-page/results.ts'
+import { fullTable, resultTable, transcripts } from './helm-page/results.ts'
 import { dependencies, otherSubcommands } from './helm-page/subcommands.ts'
+import { upstreamNames } from './helm-page/upstream-names.ts'
 
 const missing = missingTools('helm3', 'helm4', 'crane', 'gpg', 'script')
 const hint = missing.length > 0 ? ` (not installed: ${missing.join(', ')}; run test/clients/install)` : ''
@@ -27,6 +28,7 @@ describe.skipIf(missing.length > 0)(`the Helm page${hint}`, () => {
     ociSupport(page)
     registrySubcommand(page)
     pushSubcommand(page)
+    upstreamNames(page)
     otherSubcommands(page)
     dependencies(page)
     chartManifest(page)
@@ -36,7 +38,7 @@ describe.skipIf(missing.length > 0)(`the Helm page${hint}`, () => {
     usersAndRights(page)
   })
 
-  afterAll(() => console.log(`The Helm page:\n\n${resultTable()}\n`))
+  afterAll(() => console.log(`The Helm page:\n\n${fullTable()}\n\n${resultTable()}\n`))
 
   describe('docs/helm.md', () => {
     test('shows this table', () => {

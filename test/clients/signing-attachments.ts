@@ -29,7 +29,8 @@ export const otherAttachments: Attachment[] = [
     async check(spot, made) {
       await keepWhole(spot)
       const tree = await spot.tool('oras', 'discover', '--plain-http', '--depth', '1', spot.reference)
-      if (!made.every((digest) => tree.includes(digest))) throw new Error(`oras discover lacks ${made}:\n${tree}`)
+      if (!made.every((digest) => tree.includes(digest)))
+        throw new Error(`oras discover lacks ${made.join()}:\n${tree}`)
       expectSame(await discovered(spot, '--artifact-type', sbomType), made)
       expectSame(await discovered(spot, '--artifact-type', noType), [])
       for (const digest of made) await pulls(spot, digest, sbomType)
@@ -53,7 +54,8 @@ export const otherAttachments: Attachment[] = [
     async check(spot, made) {
       await keepWhole(spot)
       const tree = await spot.tool('oras', 'discover', '--plain-http', spot.reference)
-      if (!made.every((digest) => tree.includes(digest))) throw new Error(`oras discover lacks ${made}:\n${tree}`)
+      if (!made.every((digest) => tree.includes(digest)))
+        throw new Error(`oras discover lacks ${made.join()}:\n${tree}`)
     },
   },
   {
@@ -108,7 +110,7 @@ export const otherAttachments: Attachment[] = [
       await regctlAt(spot, 'artifact', 'get', `${spot.repository}@${made[0]}`)
       const tree = await regctlAt(spot, 'artifact', 'tree', spot.reference)
       if (!made.every((digest) => tree.includes(digest)))
-        throw new Error(`regctl artifact tree lacks ${made}:\n${tree}`)
+        throw new Error(`regctl artifact tree lacks ${made.join()}:\n${tree}`)
     },
   },
   {

@@ -33,7 +33,7 @@ export interface Spot {
   /** A hosted repository that nobody else uses, with its host. */
   hosted: string
   /** Standard output. @throws with all that it wrote when it does not end with 0 */
-  tool(name: Tool, ...args: string[]): Promise<string>
+  tool: (name: Tool, ...args: string[]) => Promise<string>
 }
 
 /** Paths without their endings: `.key` is the private half, `.pub` the public one. */

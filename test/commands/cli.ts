@@ -1,7 +1,7 @@
 /** The commands as users run them: processes of their own, beside a daemon or without one. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -41,7 +41,7 @@ export interface Bench {
   upstream: ScriptedRegistry
   /** A folder of the user's, with `config.yaml` in it. */
   home: string
-  /** Flags that every command needs: configuration and data. */
+  /** Flags that every command needs: configuration, and data in an empty directory. */
   flags: string[]
   /** What to write before a repository's name. */
   prefix: string
@@ -67,10 +67,12 @@ export async function setUp(config: Record<string, unknown> = {}): Promise<Bench
   }
   const file = join(home, 'config.yaml')
   await writeFile(file, JSON.stringify(settings), { mode: 0o600 })
+  const data = join(home, 'data')
+  await mkdir(data)
   return {
     upstream,
     home,
-    flags: ['--config', file, '--data', join(home, 'data')],
+    flags: ['--config', file, '--data', data],
     prefix: 'up/',
     put: (name, tag, salt = '') => putImage(upstream, name, tag, `layer of ${tag} ${salt}`),
   }

@@ -12,7 +12,10 @@ describe('entrepot import-charts', () => {
   it('brings the charts of a repository in, and says so', async () => {
     const house = await openHouse(['app-1.0.0', 'app-1.1.0-rc.1', 'app-1.1.0+build.5', 'db-v2.0.0'])
     const { code, stdout, stderr } = await house.run()
-    expect(stderr).toBe(`entrepot: charts to import: 4, of ${house.server.url}/index.yaml\n`)
+    expect(stderr).toBe(
+      `entrepot: charts to import: 4, of ${house.server.url}/index.yaml\n` +
+        `entrepot: no daemon runs on ${join(house.home, 'data')}: this writes into it by itself\n`,
+    )
     expect(stdout).toMatch(/^into charts\/: 4 imported \(\d\.\d kB\), 0 there already, 0 left out\n$/)
     expect(code).toBe(0)
     const daemon = await house.serve()
@@ -175,7 +178,7 @@ describe('the usage', () => {
     const page = await readFile(join(import.meta.dirname, '..', '..', 'docs', 'import-charts.md'), 'utf8')
     const house = await openHouse([])
     const { stdout } = await house.run('--help')
-    const [, usage = ''] = /entrepot import-charts URL(.*?)\n {2}entrepot /s.exec(stdout) ?? []
+    const [, usage = ''] = /entrepot import-charts URL(.*?)\n\n/s.exec(stdout) ?? []
     const flags = [...usage.matchAll(/--[a-z-]+/g)].map(([flag]) => flag)
     expect(flags.length).toBeGreaterThan(8)
     expect(flags.filter((flag) => !page.includes(`\`${flag}`))).toEqual([])

@@ -127,7 +127,10 @@ describe('entrepot lock', () => {
     ['up/node:22 x\n', /versions\.yaml:1: .*NAME: RANGE/],
     ['a: { repository: up/node:22, range: 22.x }\n', /a: up\/node:22 names a tag/],
     ['up/node: 22.x\nup/node: 23.x\n', /versions\.yaml:2: /],
-    ['a: 1.x\nup/node: { rang: 22.x }\n', /versions\.yaml:2: /],
+    [
+      'a: 1.x\nup/node: { rang: 22.x }\n',
+      /versions\.yaml:2: up\/node: .*"rang" is unknown: an entry is a range, or \{/,
+    ],
     ['- up/node\n', /versions\.yaml:1: /],
     ['up/node: 22.x\nbad name: 1.x\n', /bad name/],
     [

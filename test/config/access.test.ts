@@ -31,6 +31,12 @@ describe('access', () => {
           actions: ['pull', 'push'],
         },
       ],
+      named: new Map(
+        ['5:17', '5:24', '5:29'].map((place, index) => [
+          ['alice', '*', 'anonymous'][index],
+          `${home.folder}/c.yaml:${place}: access.rules[0].users[${index}]`,
+        ]),
+      ),
     })
   })
 
@@ -54,7 +60,22 @@ describe('access', () => {
     [
       'an action that there is not',
       rule('{ users: [a], repositories: [hosted/x], actions: [read] }'),
-      'access.rules[0].actions[0]: must be pull or push or delete',
+      'access.rules[0].actions[0]: must be pull or push or delete, not "read"',
+    ],
+    [
+      'an action that is nearly one',
+      rule('{ users: [a], repositories: [hosted/x], actions: [pulll] }'),
+      'access.rules[0].actions[0]: must be pull or push or delete, not "pulll"; did you mean pull?',
+    ],
+    [
+      'an action that is no text',
+      rule('{ users: [a], repositories: [hosted/x], actions: [[pull]] }'),
+      'access.rules[0].actions[0]: must be pull or push or delete, not a list',
+    ],
+    [
+      'a name in upper case',
+      rule('{ users: [a], repositories: [hosted/Team/**], actions: [pull] }'),
+      'access.rules[0].repositories[0]: must be in lower case, as all names are: hosted/team/**',
     ],
     [
       'nobody',
@@ -71,7 +92,11 @@ describe('access', () => {
       'access: { htpasswd: htpasswd, rules: [], rule: 1 }',
       'rule: unknown key; did you mean rules?',
     ],
-    ['no file', 'access: { htpasswd: nowhere, rules: [] }', 'c.yaml:1:11: access.htpasswd: cannot be read (ENOENT)'],
+    [
+      'no file',
+      'access: { htpasswd: nowhere, rules: [] }',
+      'c.yaml:1:11: access.htpasswd: names nowhere, which is not there',
+    ],
     ['a folder', 'access: { htpasswd: ., rules: [] }', 'which is no file'],
   ])('%s stops the start', (_, yaml, problem) => {
     expect(homeWithUsers().problems(yaml)).toEqual([expect.stringContaining(problem)])
@@ -137,7 +162,7 @@ describe('tls', () => {
   test('a file that is not there is named', () => {
     const home = createHome()
     home.write('key.pem', one.key)
-    expect(home.problems(yaml)).toEqual(['c.yaml:1:1: tls: names cert.pem, which cannot be read (ENOENT)'])
+    expect(home.problems(yaml)).toEqual(['c.yaml:1:1: tls: names cert.pem, which is not there'])
   })
 
   test('has no use on a unix socket', () => {

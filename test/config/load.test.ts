@@ -89,7 +89,7 @@ describe('where values come from', () => {
   test('a named file that is missing stops the start', () => {
     const home = createHome()
     const problems = home.problems(undefined, { flags: { config: join(home.folder, 'no.yaml') } })
-    expect(problems).toEqual(['no.yaml: cannot be read (ENOENT)'])
+    expect(problems).toEqual(['no.yaml: is not there'])
   })
 })
 
@@ -150,7 +150,11 @@ describe('what stops the start', () => {
       'c.yaml:1:1: listen: must be HOST:PORT, [IPV6]:PORT or unix:/PATH, such as 127.0.0.1:5000',
     ],
     ['a relative socket', 'listen: unix:s', 'c.yaml:1:1: listen: must be unix: and an absolute path'],
-    ['a word outside a choice', 'logLevel: loud', 'c.yaml:1:1: logLevel: must be debug or info or warn or error'],
+    [
+      'a word outside a choice',
+      'logLevel: loud',
+      'c.yaml:1:1: logLevel: must be debug or info or warn or error, not "loud"',
+    ],
     [
       'a name with a scheme',
       'names:\n- ok.internal\n- http://x',
@@ -210,19 +214,27 @@ describe('what stops the start', () => {
   test('an unknown variable, but for those of tests', () => {
     const home = createHome()
     expect(home.problems(undefined, { env: { ENTREPOT_LISTN: 'x', ENTREPOT_TEST_X: 'y' } })).toEqual([
-      'ENTREPOT_LISTN: unknown variable; did you mean LISTEN?',
+      'ENTREPOT_LISTN: unknown variable; did you mean ENTREPOT_LISTEN?',
     ])
     expect(home.load(undefined, { env: { ENTREPOT_TEST_X: 'y' } }).offline).toBe(false)
   })
 
   test('a variable for a key that holds more than one value', () => {
     expect(createHome().problems(undefined, { env: { ENTREPOT_HOSTED: 'a/**' } })).toEqual([
-      'ENTREPOT_HOSTED: unknown variable; the nearest known is LISTEN',
+      'ENTREPOT_HOSTED: unknown variable; the nearest known is ENTREPOT_LISTEN',
     ])
   })
 
   test('a file of 1 MiB and a byte', () => {
     expect(createHome().problems(`#${'x'.repeat(1024 * 1024)}`)).toEqual(['c.yaml: is larger than 1 MiB'])
+  })
+
+  test.each([
+    ['hosted: [Local/**]', 'hosted[0]: must be in lower case, as all names are: local/**'],
+    ['immutableTags: [Charts/**:V*]', 'immutableTags[0]: must be in lower case, as all names are: charts/**'],
+    ['hosted: [Local//x]', 'hosted[0]: must be a name in which * stands for one component'],
+  ])('the pattern of %j', (yaml, problem) => {
+    expect(createHome().problems(yaml)).toEqual([expect.stringContaining(problem)])
   })
 
   test('a file that blows up by aliases', () => {

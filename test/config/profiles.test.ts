@@ -15,9 +15,15 @@ describe('versionRanges', () => {
     expect(createHome().load(undefined, { env }).versionRanges).toBe(mode)
   })
 
-  test.each(['true', 'false', 'yes', 'On', '1'])('%s is refused with what it may be', (text) => {
+  test.each([
+    ['true', 'true'],
+    ['false', 'false'],
+    ['yes', '"yes"'],
+    ['On', '"On"; did you mean on?'],
+    ['1', '1'],
+  ])('%s is refused with what it may be', (text, shown) => {
     expect(createHome().problems(`versionRanges: ${text}`)).toEqual([
-      'c.yaml:1:1: versionRanges: must be on or off or partials',
+      `c.yaml:1:1: versionRanges: must be on or off or partials, not ${shown}`,
     ])
   })
 
@@ -92,7 +98,7 @@ describe('profiles', () => {
     ['ghcr.i/a: helm', 'ghcr.i is neither hosted nor a known upstream; did you mean ghcr.io?'],
     ['charts/**: helm', 'charts is neither hosted nor a known upstream'],
     ['ghcr.io: helm', 'must be <upstream host>/<name> or hosted/<name>'],
-    ['ghcr.io/A: helm', 'must be <upstream host>/<name> or hosted/<name>'],
+    ['ghcr.io/A: helm', 'must be in lower case, as all names are: ghcr.io/a'],
     ['ghcr.io/**/a/**/b/**: helm', 'must be <upstream host>/<name> or hosted/<name>'],
     ['https://ghcr.io/a: helm', 'must be <upstream host>/<name> or hosted/<name>'],
   ])('%s stops the start', (entry, reason) => {

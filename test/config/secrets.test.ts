@@ -81,7 +81,7 @@ describe('secrets', () => {
     ['two places', '{ file: a, env: b }', 'must be a text'],
     ['a variable that is not set', '{ env: NOT_SET }', 'is read from the variable NOT_SET, which is not set'],
     ['a variable that is empty', '{ env: EMPTY }', 'is empty'],
-    ['a file that is not there', '{ file: none }', 'is read from none, which cannot be read (ENOENT)'],
+    ['a file that is not there', '{ file: none }', 'is read from none, which is not there'],
     ['a folder', '{ file: . }', 'which is no file'],
     ['a line break', '"canary\\nx"', 'holds a line break or another control character'],
   ]
@@ -128,7 +128,7 @@ describe('TLS', () => {
     const home = createHome()
     home.write('ca.pem', 'nothing')
     expect(home.problems('upstreams:\n  reg.example:\n    ca: ca.pem')[0]).toContain('holds no PEM certificate')
-    expect(home.problems('upstreams:\n  reg.example:\n    ca: no.pem')[0]).toContain('cannot be read (ENOENT)')
+    expect(home.problems('upstreams:\n  reg.example:\n    ca: no.pem')[0]).toContain('names no.pem, which is not there')
   })
 })
 

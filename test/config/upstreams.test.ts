@@ -91,15 +91,23 @@ describe('what stops the start', () => {
     [
       'hosting official images',
       'hosted: [library/**]',
-      'the pattern library/** covers library, which belongs to docker.io',
+      'the pattern library/** covers names that mean the official images of Docker Hub',
     ],
-    ['hosting everything', "hosted: ['**']", 'the pattern ** covers library'],
-    ['hosting every first component', "hosted: ['*/x']", 'the pattern */x covers library'],
-    ['hosting an upstream', 'hosted: [ghcr.io/me/**]', 'covers ghcr.io, which belongs to ghcr.io'],
+    ['hosting everything', "hosted: ['**']", 'the pattern ** covers names that mean the official images of Docker Hub'],
+    [
+      'hosting every first component',
+      "hosted: ['*/x']",
+      'the pattern */x covers names that mean the official images of Docker Hub',
+    ],
+    [
+      'hosting an upstream',
+      'hosted: [ghcr.io/me/**]',
+      'covers names that mean the upstream ghcr.io, and those cannot be hosted: let it start with another component than ghcr.io',
+    ],
     [
       'hosting an alias',
       'hosted: [x/**]\nupstreams:\n  a.example: { alias: x }',
-      'covers x, which belongs to a.example',
+      'covers names that mean the upstream a.example, and those cannot be hosted: let it start with another component than x',
     ],
     [
       'a URL with a password',

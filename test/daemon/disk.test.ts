@@ -100,6 +100,16 @@ test('a start on a full disk ends with 74 and says so', async () => {
   expect(ending.stderr).toMatch(/^entrepot: There is no space left on the disk of .*\n$/)
 })
 
+test('a start on a full disk takes the reserve, and serves', async () => {
+  const folder = await temporaryFolder()
+  const data = join(folder, 'data')
+  const config = await configFor(folder, upstream)
+  const fill = 'head -c 16777216 /dev/zero > "$0/catalog.reserve"; (cat /dev/zero > "$0/ballast" || true) 2>/dev/null'
+  const daemon = await startEntrepot({ data, config, wrapper: onSmallDisk('24m', data, fill) })
+  expect(await pull(`${daemon.url}/v2/`)).toMatchObject({ status: 200 })
+  expect(await daemon.stop()).toMatchObject({ code: 0, stderr: '' })
+})
+
 describe('a start on a read-only disk ends with 74 and says what to do', () => {
   test.each([
     ['in a directory that is there', '.'],

@@ -1,13 +1,14 @@
 /** The daemon as its supervisor and its operator see it: exit codes, sentences, signals. */
 import { once } from 'node:events'
 import { createServer, get } from 'node:http'
-import { mkdir, symlink, writeFile } from 'node:fs/promises'
+import { symlink, writeFile } from 'node:fs/promises'
 import { createServer as createSocketServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { noise } from '../crash/content.ts'
 import { type ScriptedRegistry, startScriptedRegistry } from '../support/scripted-registry.ts'
-import { configFor, runLauncher, runNpmStart, startEntrepot, temporaryFolder } from './entrepot.ts'
+import { configFor, startEntrepot, temporaryFolder } from './entrepot.ts'
+import { putHalf } from './half-blob.ts'
 import { pull } from './pulling.ts'
 
 let upstream: ScriptedRegistry
@@ -39,10 +40,10 @@ describe('a start', () => {
     expect(stdout).toBe('')
   })
 
-  test('with an unknown flag ends with 1 and shows the usage', async () => {
+  test('with an unknown flag ends with 1, names it, and says where there is more', async () => {
     const ending = await (await startEntrepot({ ...(await house()), args: ['--verbose'] })).ended
-    expect(ending).toMatchObject({ code: 1, stdout: '' })
-    expect(ending.stderr).toMatch(/--verbose[^]*--config FILE/)
+    const stderr = "entrepot: Unknown option '--verbose'.\nentrepot --help tells more.\n"
+    expect(ending).toMatchObject({ code: 1, stdout: '', stderr })
   })
 
   test('on a disk that is not mounted ends with 1 and says where its directory leads', async () => {
@@ -128,25 +129,9 @@ describe('an error that nobody caught', () => {
 })
 
 describe('a signal', () => {
-  const size = 4 * 1024 * 1024
-
-  /** A blob of which the upstream sends the first half, and the rest when it is told to. */
-  function putHalf() {
-    const bytes = noise('half', size)
-    const digest = upstream.putBlob('app', bytes)
-    const rest = Promise.withResolvers<void>()
-    upstream.misbehave({ method: 'GET', path: /blobs/ }, async (_, response) => {
-      response.writeHead(200, { 'Content-Length': size, 'Content-Type': 'application/octet-stream' })
-      response.write(bytes.subarray(0, size / 2))
-      await rest.promise
-      response.end(bytes.subarray(size / 2))
-    })
-    return { digest, sendRest: rest.resolve, path: `/v2/up.example/app/blobs/${digest}` }
-  }
-
   test('lets transfers in flight end, whole, and then ends with 0', async () => {
     const daemon = await startEntrepot(await house())
-    const { digest, path, sendRest } = putHalf()
+    const { digest, path, size, sendRest } = putHalf(upstream)
     const pulling = pull(daemon.url + path)
     await expect.poll(() => upstream.count('GET', /blobs/)).toBe(1)
     daemon.signal('SIGTERM')
@@ -167,7 +152,7 @@ describe('a signal', () => {
 
   test('that comes a second time ends it at once, and no client takes a short body for a complete one', async () => {
     const daemon = await startEntrepot(await house())
-    const { path } = putHalf()
+    const { path } = putHalf(upstream)
     const pulling = pull(daemon.url + path).then(
       () => 'complete',
       () => 'broken',
@@ -183,7 +168,7 @@ describe('a signal', () => {
 
   test('SIGINT that arrives twice from one Ctrl-C still lets transfers end', async () => {
     const daemon = await startEntrepot(await house())
-    const { digest, path, sendRest } = putHalf()
+    const { digest, path, sendRest } = putHalf(upstream)
     const pulling = pull(daemon.url + path)
     await expect.poll(() => upstream.count('GET', /blobs/)).toBe(1)
     daemon.signal('SIGINT')
@@ -212,29 +197,5 @@ describe('a signal', () => {
     expect(await pull(`${again.url}/v2/up.example/app/blobs/${digest}`)).toMatchObject({ status: 200, digest })
     const ranges = upstream.calls.flatMap(({ headers }) => headers.range ?? [])
     expect(ranges).toEqual([expect.stringMatching(/^bytes=\d+-$/)])
-  })
-})
-
-describe('the launcher', () => {
-  test('prints the version, and nothing else', async () => {
-    const manifest = await import('../../package.json', { with: { type: 'json' } })
-    const ending = await (await runLauncher(['--version'])).ended
-    expect(ending).toEqual({ code: 0, signal: null, stdout: `${manifest.default.version}\n`, stderr: '' })
-  })
-
-  test('behind npm start ends with npm: a signal to npm drains the daemon instead of leaving it behind', async () => {
-    const { data, config } = await house()
-    const daemon = await runNpmStart(['--config', config, '--data', data, '--listen', '127.0.0.1:0'])
-    expect(await pull(`${daemon.url}/readyz`)).toMatchObject({ status: 200 })
-    expect((await daemon.stop()).stdout).toContain('"msg":"draining"')
-  })
-
-  test('passes signals on to the daemon and its exit code back', async () => {
-    const { folder, data, config } = await house()
-    await mkdir(join(folder, 'home'))
-    const args = ['--config', config, '--data', data, '--listen', '127.0.0.1:0']
-    const daemon = await runLauncher(args, { HOME: join(folder, 'home') })
-    expect(await pull(`${daemon.url}/readyz`)).toMatchObject({ status: 200 })
-    expect(await daemon.stop()).toMatchObject({ code: 0, stderr: '' })
   })
 })

@@ -21,6 +21,27 @@ describe('damaged bytes', () => {
     expect(await blobBytes(repository, digest)).toEqual(bytes)
   })
 
+  test('are made whole by a push of the right ones, whatever the record says', async () => {
+    const house = await openHouse()
+    const repository = house.repository('local/app')
+    const bytes = randomBytes(200_000)
+    const digest = await pushBlob(repository, bytes)
+    await damage(house.directory, digest, bytes.length)
+    await pushBlob(house.repository('local/other'), bytes)
+    expect(await blobBytes(repository, digest)).toEqual(bytes)
+    expect(house.room.used()).toBe(bytes.length)
+  })
+
+  test('are found out by the first that reads them where the last process was killed', async () => {
+    const house = await openHouse()
+    const bytes = randomBytes(200_000)
+    const digest = await pushBlob(house.repository('local/app'), bytes)
+    await house.close()
+    await damage(house.directory, digest, bytes.length)
+    const again = await openHouse({ directory: house.directory, wasAbandoned: true })
+    await expect(blobBytes(again.repository('local/app'), digest)).rejects.toThrow('do not match')
+  })
+
   test('of a manifest are found out, and a second push makes it whole', async () => {
     const house = await openHouse()
     const bytes = await imageOf(house.repository('local/app'))

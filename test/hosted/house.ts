@@ -8,6 +8,7 @@ import { createRoom, type Room } from '../../src/catalog/room.ts'
 import { createSourcesFile } from '../../src/catalog/sources.ts'
 import { createHosted, type Hosted, type HostedOptions } from '../../src/hosted/hosted.ts'
 import { readAll } from '../../src/oci/byte-source.ts'
+import type { Descriptor } from '../../src/oci/descriptor.ts'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
 import { OciError } from '../../src/oci/errors.ts'
 import { ociManifest } from '../../src/oci/media-types.ts'
@@ -19,7 +20,7 @@ import { openJournal } from '../../src/store/journal.ts'
 import { openLevel } from '../../src/store/level.ts'
 import { createSessionFiles } from '../../src/store/session-files.ts'
 import { createSpools, type Spools } from '../../src/store/spools.ts'
-import { createEviction } from '../../src/upkeep/eviction.ts'
+import { createEviction, unevictable } from '../../src/upkeep/eviction.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
 
 export interface House {
@@ -42,6 +43,7 @@ export interface HouseOptions extends Partial<
   directory?: string
   maxSize?: number
   clock?: { now: number }
+  wasAbandoned?: boolean
 }
 
 export async function openHouse(options: HouseOptions = {}): Promise<House> {
@@ -66,6 +68,7 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
       await spool.seal()
       return spool
     },
+    wasAbandoned: options.wasAbandoned === true,
     warn,
     now,
   })
@@ -76,6 +79,7 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
   const hosted = await createHosted({
     isVisible: () => true,
     immutableTags: [],
+    unevictable: () => unevictable(catalog),
     ...options,
     catalog,
     spools,
@@ -168,6 +172,11 @@ export async function refusal(work: Promise<unknown>): Promise<OciError> {
   )
   if (error instanceof OciError) return error
   throw error
+}
+
+export async function referring(repository: HostedRepository, subject: Digest, after?: Digest): Promise<Descriptor[]> {
+  const listed = await repository.referrers(subject, after)
+  return Array.fromAsync(listed?.items ?? [])
 }
 
 export async function fileCount({ directory }: House): Promise<number> {

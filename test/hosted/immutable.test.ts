@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { ociManifest } from '../../src/oci/media-types.ts'
+import { digestOf } from '../../src/oci/digest.ts'
+import { ociIndex, ociManifest } from '../../src/oci/media-types.ts'
 import { parsePattern } from '../../src/oci/pattern.ts'
-import { imageOf, openHouse, refusal, tagged, tagOf } from './house.ts'
+import { imageOf, jsonBytes, openHouse, pushBlob, refusal, tagged, tagOf } from './house.ts'
+
+const dockerList = 'application/vnd.docker.distribution.manifest.list.v2+json'
 
 describe('an immutable tag', () => {
   const immutableTags = [{ names: patternOf('charts/**') }, { names: patternOf('local/*'), tags: 'v*' }]
@@ -24,6 +27,24 @@ describe('an immutable tag', () => {
     const { digest } = await repository.putManifest(tagged('1.0.0'), await imageOf(repository), ociManifest)
     expect(await refusal(repository.deleteTag(tagOf('1.0.0')))).toMatchObject({ code: 'DENIED' })
     expect(await refusal(repository.deleteManifest(digest))).toMatchObject({ code: 'DENIED' })
+  })
+
+  test('keeps what it reaches: layers, the manifests of an index, and the type', async () => {
+    const house = await openHouse({ immutableTags })
+    const repository = house.repository('charts/app')
+    const layer = Buffer.from('layer')
+    const image = await imageOf(repository, { layers: [layer] })
+    const { digest } = await repository.putManifest({ digest: digestOf(image) }, image, ociManifest)
+    const platform = { mediaType: ociManifest, digest, size: image.length }
+    const index = jsonBytes({ schemaVersion: 2, manifests: [platform] })
+    const tagOfIndex = await repository.putManifest(tagged('2.0.0'), index, ociIndex)
+    expect(await refusal(repository.deleteBlob(digestOf(layer)))).toMatchObject({ code: 'DENIED' })
+    expect(await refusal(repository.deleteManifest(digest))).toMatchObject({ code: 'DENIED' })
+    const retyped = repository.putManifest({ digest: tagOfIndex.digest }, index, dockerList)
+    expect(await refusal(retyped)).toMatchObject({ code: 'DENIED' })
+
+    const other = await pushBlob(repository, Buffer.from('named by nothing'))
+    expect(await repository.deleteBlob(other)).toBe(true)
   })
 
   test.each([

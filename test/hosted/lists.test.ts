@@ -3,7 +3,7 @@ import { digestOf } from '../../src/oci/digest.ts'
 import { ociIndex, ociManifest } from '../../src/oci/media-types.ts'
 import type { HostedRepository } from '../../src/repository/hosted.ts'
 import { createRanges } from '../../src/repository/ranges.ts'
-import { imageOf, jsonBytes, openHouse, pushBlob, tagged, tagOf } from './house.ts'
+import { imageOf, jsonBytes, openHouse, pushBlob, referring, tagged, tagOf } from './house.ts'
 
 const subject = digestOf(Buffer.from('subject'))
 
@@ -84,7 +84,8 @@ describe('a version range', () => {
 describe('referrers', () => {
   test('of anything are a list, empty where there are none', async () => {
     const repository = (await openHouse()).repository('local/app')
-    expect(await repository.referrers(subject)).toEqual({ items: [], cache: 'hit' })
+    expect(await repository.referrers(subject)).toMatchObject({ cache: 'hit' })
+    expect(await referring(repository, subject)).toEqual([])
   })
 
   test('have the artifact type and the annotations of their manifests', async () => {
@@ -94,7 +95,7 @@ describe('referrers', () => {
     const untyped = await referrer(repository)
     await repository.putManifest({ digest: typed.digest }, typed.bytes, ociManifest)
     await repository.putManifest({ digest: untyped.digest }, untyped.bytes, ociManifest)
-    const { items = [] } = (await repository.referrers(subject)) ?? {}
+    const items = await referring(repository, subject)
     expect(items.toSorted((a, b) => a.size - b.size)).toEqual([
       {
         mediaType: ociManifest,
@@ -121,7 +122,7 @@ describe('referrers', () => {
       subject: { mediaType: ociManifest, digest: subject, size: 7 },
     })
     await repository.putManifest(tagged('x'), bytes, ociIndex)
-    expect((await repository.referrers(subject))?.items[0]).not.toHaveProperty('artifactType')
+    expect((await referring(repository, subject))[0]).not.toHaveProperty('artifactType')
   })
 
   test('are gone with their manifest, and are those of one repository', async () => {
@@ -129,9 +130,9 @@ describe('referrers', () => {
     const repository = house.repository('local/app')
     const { bytes, digest } = await referrer(repository)
     await repository.putManifest({ digest }, bytes, ociManifest)
-    expect((await house.repository('local/app2').referrers(subject))?.items).toEqual([])
+    expect(await referring(house.repository('local/app2'), subject)).toEqual([])
     await repository.deleteManifest(digest)
-    expect((await repository.referrers(subject))?.items).toEqual([])
+    expect(await referring(repository, subject)).toEqual([])
   })
 
   test('are merged with those of an older list by the tag schema that are here', async () => {
@@ -147,10 +148,32 @@ describe('referrers', () => {
     ]
     const list = jsonBytes({ schemaVersion: 2, mediaType: ociIndex, manifests: entries })
     await repository.putManifest(tagged(subject.replace(':', '-')), list, ociIndex)
-    const { items = [] } = (await repository.referrers(subject)) ?? {}
-    expect(items.map(({ digest }) => digest)).toEqual([known.digest, digestOf(older)])
-    expect(items[0]).toHaveProperty('artifactType')
-    expect(items[1]?.artifactType).toBe('application/x.older')
+    const items = await referring(repository, subject)
+    expect(items.map(({ digest }) => digest)).toEqual([known.digest, digestOf(older)].toSorted())
+    expect(items.find(({ digest }) => digest === known.digest)).toHaveProperty('artifactType')
+    expect(items.find(({ digest }) => digest !== known.digest)?.artifactType).toBe('application/x.older')
+  })
+
+  test('go on after any of them, older ones too, in the order of their digests', async () => {
+    const repository = (await openHouse()).repository('local/app')
+    const entries = []
+    for (let index = 0; index < 40; index += 1) {
+      const isOlder = index % 4 === 0
+      const layers = [Buffer.from(String(index))]
+      const bytes = isOlder ? await imageOf(repository, { layers }) : (await referrer(repository, { index })).bytes
+      const digest = digestOf(bytes, index % 5 === 0 ? 'sha512' : 'sha256')
+      await repository.putManifest({ digest }, bytes, ociManifest)
+      if (index % 2 === 0) entries.push({ mediaType: ociManifest, digest, size: bytes.length })
+    }
+    const list = jsonBytes({ schemaVersion: 2, mediaType: ociIndex, manifests: [...entries, ...entries] })
+    await repository.putManifest(tagged(subject.replace(':', '-')), list, ociIndex)
+    const all = (await referring(repository, subject)).map(({ digest }) => digest)
+    expect(all).toHaveLength(40)
+    expect(all).toEqual(all.toSorted())
+    for (const [index, digest] of all.entries()) {
+      const rest = await referring(repository, subject, digest)
+      expect(rest.map((one) => one.digest)).toEqual(all.slice(index + 1))
+    }
   })
 
   test('are not the platforms of an index that is tagged with its own digest, as cosign copies it', async () => {
@@ -160,6 +183,6 @@ describe('referrers', () => {
     const platform = { mediaType: ociManifest, digest: digestOf(image), size: image.length }
     const index = jsonBytes({ schemaVersion: 2, mediaType: ociIndex, manifests: [platform] })
     await repository.putManifest(tagged(digestOf(index).replace(':', '-')), index, ociIndex)
-    expect((await repository.referrers(digestOf(index)))?.items).toEqual([])
+    expect(await referring(repository, digestOf(index))).toEqual([])
   })
 })

@@ -51,6 +51,70 @@ describe('a push that would pass maxSize', () => {
     expect(await spoolNames(house)).toEqual([])
   })
 
+  test.each([
+    ['of known size', 600_000],
+    ['of unknown size', undefined],
+  ])('%s takes the room of what no manifest names, once nobody can be about to name it', async (_, size) => {
+    const clock = { now: 1_800_000_000_000 }
+    const house = await openHouse({ maxSize: MiB, clock })
+    const repository = house.repository('local/app')
+    const digest = await pushBlob(repository, randomBytes(600_000))
+    const push = async () => {
+      const upload = await repository.startUpload({ by, ...(size !== undefined && { size }) })
+      await upload.append(chunksOf(randomBytes(600_000)), 0, size)
+      await upload.cancel()
+    }
+    clock.now += 10 * 60_000
+    expect(await refusal(push())).toMatchObject({ code: 'DENIED' })
+    clock.now += 11 * 60_000
+    await push()
+    expect(await house.catalog.link({ origin: 'hosted', name: nameOf('local/app') }, 'blob', digest)).toBeUndefined()
+    expect(house.room.used()).toBe(0)
+  })
+
+  test('leaves what somebody may be about to name whose uploads began before', async () => {
+    const clock = { now: 1_800_000_000_000 }
+    const house = await openHouse({ maxSize: MiB, clock })
+    const repository = house.repository('local/app')
+    const digest = await pushBlob(repository, randomBytes(600_000))
+    await repository.startUpload({ by })
+    clock.now += 5 * 60 * 60_000
+    expect(await refusal(repository.startUpload({ by, size: 600_000 }))).toMatchObject({ code: 'DENIED' })
+    expect(await repository.stat(digest)).toBeDefined()
+  })
+
+  test('that only announces its size takes no room from others for more than a step', async () => {
+    const house = await openHouse({ maxSize: 64 * MiB })
+    const slow = await house.repository('local/slow').startUpload({ by, size: 60 * MiB })
+    const { promise: hanging, resolve: letGo } = Promise.withResolvers<void>()
+    const arriving = slow.append(
+      (async function* () {
+        yield randomBytes(10)
+        await hanging
+      })(),
+      0,
+      60 * MiB,
+    )
+    await expect.poll(() => house.room.used()).toBe(8 * MiB)
+    await pushBlob(house.repository('local/app'), randomBytes(40 * MiB))
+    letGo()
+    expect(await refusal(arriving)).toMatchObject({ code: 'SIZE_INVALID' })
+  })
+
+  test('of known size is refused before its first byte where what may not go leaves too little, and nothing has gone for it', async () => {
+    const house = await openHouse({ maxSize: 64 * MiB })
+    const repository = house.repository('local/app')
+    await pushBlob(repository, randomBytes(30 * MiB))
+    const upload = await repository.startUpload({ by })
+    let asked = 0
+    const body = (async function* () {
+      asked += 1
+      yield randomBytes(10)
+    })()
+    expect(await refusal(upload.append(body, 0, 40 * MiB))).toMatchObject({ code: 'DENIED', status: 403 })
+    expect(asked).toBe(0)
+  })
+
   test('of unknown size is refused at its start where no room is left', async () => {
     const house = await openHouse({ maxSize: MiB })
     await pushBlob(house.repository('local/app'), randomBytes(MiB))

@@ -2,11 +2,15 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { Level } from 'level'
 import { describe, expect, test } from 'vitest'
-import { keys } from '../../src/catalog/records.ts'
-import { digestOf } from '../../src/oci/digest.ts'
-import { ociManifest } from '../../src/oci/media-types.ts'
-import { chunksOf, fileCount, imageOf, jsonBytes, nameOf, openHouse, pushBlob, tagged } from './house.ts'
+import type { Catalog } from '../../src/catalog/catalog.ts'
+import { keys, type Link } from '../../src/catalog/records.ts'
+import { dropUnreferenced } from '../../src/hosted/unreferenced.ts'
+import { type Digest, digestOf } from '../../src/oci/digest.ts'
+import { ociIndex, ociManifest } from '../../src/oci/media-types.ts'
+import { heldMemory } from '../support/memory.ts'
+import { chunksOf, fileCount, imageOf, jsonBytes, nameOf, openHouse, pushBlob, tagged, tagOf } from './house.ts'
 
+const grace = 10 * 60_000
 const hour = 60 * 60_000
 const app = { origin: 'hosted', name: nameOf('local/app') }
 
@@ -20,7 +24,7 @@ describe('a blob that no manifest names', () => {
   test('is freed once nobody can be about to name it', async () => {
     const { clock, house, repository } = await quietHouse()
     const digest = await pushBlob(repository, randomBytes(1000))
-    clock.now += hour
+    clock.now += grace
     await house.hosted.sweep()
     expect(await house.catalog.link(app, 'blob', digest)).toBeDefined()
     clock.now += 1
@@ -30,12 +34,12 @@ describe('a blob that no manifest names', () => {
     expect(house.room.used()).toBe(0)
   })
 
-  test('stays for an hour after a client has found it', async () => {
+  test('stays for ten minutes after a client has found it', async () => {
     const { clock, house, repository } = await quietHouse()
     const digest = await pushBlob(repository, randomBytes(1000))
     clock.now += 2 * hour
     expect(await repository.stat(digest)).toBeDefined()
-    clock.now += hour
+    clock.now += grace
     await house.hosted.sweep()
     expect(await fileCount(house)).toBe(1)
     clock.now += 1
@@ -43,7 +47,7 @@ describe('a blob that no manifest names', () => {
     await expect.poll(() => fileCount(house)).toBe(0)
   })
 
-  test('stays while an upload into its repository is open, and for an hour after', async () => {
+  test('stays while an upload into its repository is open, and for ten minutes after', async () => {
     const { clock, house, repository } = await quietHouse()
     await pushBlob(repository, randomBytes(1000))
     const upload = await repository.startUpload({ by: 'anonymous' })
@@ -52,7 +56,7 @@ describe('a blob that no manifest names', () => {
     const bytes = randomBytes(10)
     await upload.append(chunksOf(bytes))
     await upload.commit(digestOf(bytes))
-    clock.now += hour
+    clock.now += grace
     await house.hosted.sweep()
     expect(await fileCount(house)).toBe(2)
     clock.now += 1
@@ -68,6 +72,20 @@ describe('a blob that no manifest names', () => {
     await house.hosted.sweep()
     expect(await fileCount(house)).toBe(3)
     await repository.deleteManifest(digest)
+    await house.hosted.sweep()
+    await expect.poll(() => fileCount(house)).toBe(0)
+  })
+
+  test('was named by a manifest whose bytes are lost: it is freed once the tag of that one is deleted', async () => {
+    const { clock, house, repository } = await quietHouse()
+    const bytes = await imageOf(repository, { layers: [randomBytes(1000)] })
+    const { digest } = await repository.putManifest(tagged('x'), bytes, ociManifest)
+    await house.files.delete(digest)
+    await house.catalog.open(digest)
+    clock.now += 2 * hour
+    await house.hosted.sweep()
+    expect(await fileCount(house)).toBe(2)
+    expect(await repository.deleteTag(tagOf('x'))).toBe(true)
     await house.hosted.sweep()
     await expect.poll(() => fileCount(house)).toBe(0)
   })
@@ -133,5 +151,37 @@ describe('a blob that no manifest names', () => {
     await lossy.catalog.doubt()
     await lossy.hosted.sweep()
     expect(await lossy.repository('local/other').stat(spare)).toBeDefined()
+  })
+
+  test('is found without memory for what else the manifests name', async () => {
+    const { clock, house, repository } = await quietHouse()
+    const manifests: Digest[] = []
+    for (let index = 0; index < 40; index += 1) {
+      const bytes = jsonBytes({ schemaVersion: 2, mediaType: ociIndex, manifests: [], annotations: { at: `${index}` } })
+      manifests.push((await repository.putManifest(tagged('x'), bytes, ociIndex)).digest)
+    }
+    const digest = await pushBlob(repository, randomBytes(1000))
+    clock.now += 2 * hour
+    let before = 0
+    let most = 0
+    let read = 0
+    const catalog: Catalog = {
+      ...house.catalog,
+      // As an index of 5,000 children that nobody has, which is pushed in half a megabyte.
+      async edges(of) {
+        if (read === 0) before = heldMemory()
+        read += 1
+        if (read % 10 === 0) most = Math.max(most, heldMemory() - before)
+        const named = Array.from({ length: 5000 }, () => digestOf(randomBytes(8)))
+        const children = named.map((child) => ({ digest: child, size: 1, needed: true, runnable: true }))
+        return (await house.catalog.edges(of)) && { kind: 'index', children }
+      },
+    }
+    const dropped: Digest[] = []
+    const push = { puts: () => 0, dropBlob: async ({ digest: one }: Link) => dropped.push(one) > 0 }
+    await dropUnreferenced({ catalog, push, uploads: { since: () => clock.now }, now: () => clock.now, grace })
+    expect(read).toBe(manifests.length)
+    expect(dropped).toEqual([digest])
+    expect(most).toBeLessThan(8 * 1024 * 1024)
   })
 })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { coversFirst, matches, parsePattern, type Pattern } from '../../src/oci/pattern.ts'
+import { coversFirst, matches, overlap, parsePattern, type Pattern } from '../../src/oci/pattern.ts'
 
 function pattern(text: string): Pattern {
   const parsed = parsePattern(text)
@@ -43,6 +43,20 @@ test.each(['', '/', 'a//b', 'a*', '***', 'A/b', 'a/', '../a', '**/**/**', 'a.*']
 test('covers a first component that it could match', () => {
   expect(['a/**', '*/b', '**', 'a'].map(pattern).every((one) => coversFirst(one, 'a'))).toBe(true)
   expect(['b/**', 'ab', 'b/a'].map(pattern).some((one) => coversFirst(one, 'a'))).toBe(false)
+})
+
+test('two patterns overlap where, and only where, some name matches both', () => {
+  const words = (letters: string[], longest: number): string[] =>
+    longest === 0 ? [] : letters.flatMap((one) => [one, ...words(letters, longest - 1).map((rest) => `${one}/${rest}`)])
+  const names = words(['a', 'b'], 6)
+  const patterns = words(['a', 'b', '*', '**'], 3).flatMap((text) => parsePattern(text) ?? [])
+  const sets = patterns.map((one) => ({ one, matched: new Set(names.filter((name) => matches(one, name))) }))
+  const wrong = sets.flatMap(({ one, matched }) =>
+    sets
+      .filter((other) => overlap(one, other.one) === matched.isDisjointFrom(other.matched))
+      .map((other) => `${one} and ${other.one}`),
+  )
+  expect([wrong, sets.length]).toEqual([[], 83])
 })
 
 test('matching stays cheap for the worst name that the grammar allows', () => {

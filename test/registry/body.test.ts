@@ -137,13 +137,14 @@ describe('a client', () => {
     expect(logged).toEqual([])
   })
 
-  test('that leaves with requests in its pipeline leaves no source open', async () => {
+  test('that leaves with requests in its pipeline leaves no source open, and never had more than one', async () => {
     const { port, repository } = await serve({ blobs: [blob], wrap: zeros(2 ** 30) })
     const socket = await open(port)
     socket.pause().write(requestText('GET', target, keepAlive).repeat(5))
-    await vi.waitFor(() => expect(repository.open()).toBe(5))
+    await vi.waitFor(() => expect(repository.open()).toBe(1))
     socket.destroy()
     await vi.waitFor(() => expect(repository.open()).toBe(0))
+    expect(repository.calls).toEqual(['blob'])
   })
 })
 

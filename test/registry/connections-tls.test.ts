@@ -3,13 +3,16 @@ import { once } from 'node:events'
 import { createServer } from 'node:https'
 import { connect as connectPlain, type AddressInfo, type Socket } from 'node:net'
 import { connect } from 'node:tls'
+import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
 import { capConnections } from '../../src/registry/connections.ts'
+import { answerPlaintext } from '../../src/registry/plaintext.ts'
 import { issueCertificate } from '../support/certificates.ts'
 
 async function open(most: number) {
   const { cert, key } = issueCertificate({ name: 'registry', hosts: ['localhost'] })
   const server = createServer({ cert, key }, (_request, response) => response.end('answer'))
+  answerPlaintext(server)
   let refused = 0
   capConnections(server, { most, warn: () => (refused += 1) })
   server.listen(0, '127.0.0.1')
@@ -26,6 +29,7 @@ async function open(most: number) {
   })
   return {
     refused: () => refused,
+    connections: promisify(server.getConnections.bind(server)),
     dial: async () => {
       const taken = once(server, 'secureConnection')
       const socket = keep(connect({ port, host: '127.0.0.1', ca: cert, servername: 'localhost' }))
@@ -33,9 +37,9 @@ async function open(most: number) {
       return socket
     },
     /** Connects and never begins with TLS. */
-    knock: async () => {
+    knock: async (options: { allowHalfOpen?: boolean } = {}) => {
       const taken = once(server, 'connection')
-      const socket = keep(connectPlain(port, '127.0.0.1'))
+      const socket = keep(connectPlain({ port, host: '127.0.0.1', ...options }))
       await taken
       return socket
     },
@@ -80,3 +84,29 @@ test('connections that have ended leave their places', async () => {
   }
   expect(await ask(kept)).toContain('200 OK')
 })
+
+test('one that speaks HTTP is told to say https, and leaves its place though it never hangs up', async () => {
+  const { connections, dial, knock, refused } = await open(2)
+  const plain = await knock({ allowHalfOpen: true })
+  const answered = textOf(plain)
+  plain.write('GET /v2/ HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  expect(await answered).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n[^]*\r\nConnection: close\r\n\r\n\{[^]*https:\/\//)
+  await expect.poll(() => connections(), { timeout: 5_000 }).toBe(0)
+  for (const socket of [await dial(), await dial()]) expect(await ask(socket)).toContain('200 OK')
+  expect(refused()).toBe(0)
+})
+
+test('one that speaks neither TLS nor HTTP gets no answer', async () => {
+  const { knock } = await open(1)
+  const plain = await knock()
+  const answered = textOf(plain)
+  plain.write(Buffer.alloc(64, 1))
+  expect(await answered).not.toContain('HTTP/')
+})
+
+async function textOf(socket: Socket): Promise<string> {
+  const chunks: Buffer[] = []
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk))
+  await new Promise<void>((resolve) => socket.once('end', resolve).once('close', () => resolve()))
+  return Buffer.concat(chunks).toString()
+}

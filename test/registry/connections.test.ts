@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { connect, type Socket } from 'node:net'
-import { expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { capConnections, type ConnectionLimits } from '../../src/registry/connections.ts'
 
 /** A server with a cap, and what it warned of. */
@@ -20,13 +20,13 @@ async function open(
     server.close()
   })
   const { port } = server.address() as AddressInfo
-  return { warnings, dial: () => dial(server, port) }
+  return { warnings, dial: (from?: string) => dial(server, port, from) }
 }
 
 /** Settles when the server has taken the connection. */
-async function dial(server: ReturnType<typeof createServer>, port: number): Promise<Socket> {
+async function dial(server: ReturnType<typeof createServer>, port: number, from = '127.0.0.1'): Promise<Socket> {
   const taken = once(server, 'connection')
-  const socket = connect(port, '127.0.0.1')
+  const socket = connect({ port, host: '127.0.0.1', localAddress: from })
   socket.on('error', () => {})
   onTestFinished(() => void socket.destroy())
   await taken
@@ -143,4 +143,85 @@ test('where everybody is busy a newcomer is refused, which is said once in a whi
   expect([await ask(await next()), await ask(await next())]).toEqual(['refused', 'refused'])
   expect(warnings).toEqual([{ connections: 1, refused: 1 }])
   expect(busy.destroyed).toBe(false)
+})
+
+describe('at the cap an address that holds fewer than another', () => {
+  /** A server whose places are all taken by busy connections of one address. */
+  async function openFull(most: number) {
+    const asked: (() => void)[] = []
+    const opened = await open({ most }, ({ url }, response) => {
+      if (url === '/hold') {
+        response.write('begun')
+        asked.shift()?.()
+      } else response.end()
+    })
+    const hold = async (from?: string) => {
+      const socket = await opened.dial(from)
+      const begun = new Promise<void>((resolve) => asked.push(resolve))
+      socket.resume()
+      request(socket, '/hold')
+      await begun
+      return socket
+    }
+    const heavy: Socket[] = []
+    for (let index = 0; index < most; index += 1) heavy.push(await hold())
+    return { ...opened, heavy, hold }
+  }
+
+  test('gets in though all are busy: the newest of the heaviest makes room', async () => {
+    const { dial: next, heavy, warnings } = await openFull(3)
+    const newestEnds = Promise.all(heavy.slice(2).map((socket) => once(socket, 'close')))
+    expect(await ask(await next('127.0.0.2'))).toContain('200 OK')
+    await newestEnds
+    expect(heavy.slice(0, 2).map(({ destroyed }) => destroyed)).toEqual([false, false])
+    expect(warnings).toEqual([])
+  })
+
+  test('is not put out again by newcomers of the heaviest, before or after it has asked', async () => {
+    const { dial: next } = await openFull(4)
+    const light = await next('127.0.0.2')
+    for (let turn = 0; turn < 8; turn += 1) expect(await ask(await next())).toBe('refused')
+    expect(await ask(light)).toContain('200 OK')
+    for (let turn = 0; turn < 8; turn += 1) expect(await ask(await next())).toBe('refused')
+    expect(await ask(light)).toContain('200 OK')
+  })
+
+  test('gets no more than its share: two do not put each other out in turns', async () => {
+    const { dial: next, hold, heavy } = await openFull(5)
+    await hold('127.0.0.2')
+    await hold('127.0.0.2')
+    expect(await ask(await next('127.0.0.2'))).toBe('refused')
+    expect(await ask(await next())).toBe('refused')
+    expect(heavy.slice(0, 3).map(({ destroyed }) => destroyed)).toEqual([false, false, false])
+  })
+
+  test('takes from the heaviest what it does not use, and from nobody else', async () => {
+    const { dial: next } = await open({ most: 4 })
+    const light = await next('127.0.0.3')
+    const oldest = await next()
+    for (const socket of [light, oldest, await next(), await next()]) expect(await ask(socket)).toContain('200 OK')
+    const oldestEnds = once(oldest, 'close')
+    expect(await ask(await next('127.0.0.2'))).toContain('200 OK')
+    await oldestEnds
+    expect(await ask(light)).toContain('200 OK')
+  })
+
+  test('has left its places when its connections have ended', async () => {
+    const { dial: next, hold } = await openFull(3)
+    for (let turn = 0; turn < 4; turn += 1) {
+      const light = await hold('127.0.0.2')
+      light.destroy()
+      await expect.poll(async () => ask(await next())).toContain('200 OK')
+    }
+  })
+})
+
+test('a connection that has asked for nothing for a while makes room for a heavier address too', async () => {
+  const { dial: next, warnings } = await open({ most: 3, restFor: 0 }, (_request, response) => response.write('begun'))
+  const light = await next('127.0.0.2')
+  const lightEnds = once(light, 'close')
+  for (const socket of [await next(), await next()]) expect(await ask(socket)).toContain('begun')
+  expect(await ask(await next())).toContain('begun')
+  await lightEnds
+  expect(warnings).toEqual([])
 })

@@ -19,7 +19,11 @@ const content: MemoryContent = {
   freshness: { cache: 'stale', age: 61, warning: 'docker.io did not answer.' },
 }
 
-const always = { 'docker-distribution-api-version': 'registry/2.0', 'x-content-type-options': 'nosniff' }
+const always = {
+  'docker-distribution-api-version': 'registry/2.0',
+  'x-content-type-options': 'nosniff',
+  'content-security-policy': "default-src 'none'; sandbox",
+}
 const fresh = { 'entrepot-cache': 'stale', age: '61', warning: '299 - "docker.io did not answer."' }
 
 interface Row {

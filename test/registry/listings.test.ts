@@ -1,7 +1,7 @@
 /** tags/list and referrers: pages, filters, limits. */
 import { describe, expect, test } from 'vitest'
 import type { Descriptor } from '../../src/oci/descriptor.ts'
-import { digestOf } from '../../src/oci/digest.ts'
+import { type Digest, digestOf, parseDigest } from '../../src/oci/digest.ts'
 import { descriptorOf } from './memory-repository.ts'
 import { ask, serve } from './serve.ts'
 
@@ -137,6 +137,60 @@ describe('referrers', () => {
     const { port } = await serve({ referrers: giants })
     const all = await followAll(port, referrersPath, (body) => body.manifests.map((item: Descriptor) => item.digest))
     expect(all.toSorted()).toEqual(giants.map((item) => item.digest).toSorted())
+  })
+})
+
+describe('referrers that are more than memory takes', () => {
+  /** In the order of digests, as a repository gives them one by one. */
+  function endless(bytes: number, artifactType = 'some/type') {
+    let read = 0
+    const annotations = { long: 'x'.repeat(bytes) }
+    function* items(after?: Digest): Generator<Descriptor> {
+      for (let index = Number.parseInt(after?.slice(-8) ?? '-1', 16) + 1; ; index += 1) {
+        const digest = parseDigest(`sha256:${index.toString(16).padStart(64, '0')}`)
+        read += 1
+        if (digest) yield { mediaType: 'application/x.one', digest, size: 1, artifactType, annotations }
+      }
+    }
+    return { items, read: () => read }
+  }
+
+  test('are read no further than the page takes', async () => {
+    const { items, read } = endless(oneMebibyte)
+    const { port } = await serve({ referrers: items })
+    const { headers, body } = await ask(port, 'GET', referrersPath)
+    expect(JSON.parse(body.toString()).manifests).toHaveLength(3)
+    expect(headers.link).toContain(`last=sha256%3A${'2'.padStart(64, '0')}`)
+    expect(read()).toBe(4)
+  })
+
+  test('go on after the last one of the page before, as many as n', async () => {
+    const { items, read } = endless(100)
+    const { port } = await serve({ referrers: items })
+    const digest = `sha256%3A${'ff'.padStart(64, '0')}`
+    const { headers, body } = await ask(port, 'GET', `${referrersPath}?n=2&artifactType=some/type&last=${digest}`)
+    expect(JSON.parse(body.toString()).manifests.map((item: Descriptor) => item.digest.slice(-4))).toEqual([
+      '0100',
+      '0101',
+    ])
+    const next = `<${referrersPath}?n=2&artifactType=some%2Ftype&last=sha256%3A${'101'.padStart(64, '0')}>; rel="next"`
+    expect(headers.link).toBe(next)
+    expect(read()).toBe(3)
+  })
+
+  test('of which the filter leaves none are an empty page that leads on', async () => {
+    const { items, read } = endless(oneMebibyte)
+    const { port } = await serve({ referrers: items })
+    const { headers, body } = await ask(port, 'GET', `${referrersPath}?artifactType=other/type`)
+    expect(JSON.parse(body.toString()).manifests).toEqual([])
+    expect(headers.link).toContain('last=sha256')
+    expect(read()).toBeLessThan(70)
+  })
+
+  test.each(['x', 'sha256:12'])('after %s, which is no digest, are 400', async (last) => {
+    const { port } = await serve({ referrers: [] })
+    const { status, body } = await ask(port, 'GET', `${referrersPath}?last=${last}`)
+    expect([status, JSON.parse(body.toString()).errors[0].code]).toEqual([400, 'DIGEST_INVALID'])
   })
 })
 

@@ -5,6 +5,7 @@ import { type Digest, digestOf } from '../../src/oci/digest.ts'
 import { OciError } from '../../src/oci/errors.ts'
 import { type Tag, parseTag } from '../../src/oci/name.ts'
 import { spanOf } from '../../src/oci/range.ts'
+import { inOrder } from '../../src/repository/referrers.ts'
 import type { Freshness, Repository } from '../../src/repository/repository.ts'
 import { bytesSource } from './bytes-source.ts'
 
@@ -15,7 +16,8 @@ export interface MemoryContent {
   tags?: string[]
   /** Tags that can be served whole from what is kept. */
   complete?: string[]
-  referrers?: Descriptor[]
+  /** A function gives them one by one, in the order of their digests. */
+  referrers?: Descriptor[] | ((after?: Digest) => Iterable<Descriptor>)
   freshness?: Freshness
   /** Stands between a blob's bytes and the registry. */
   wrap?: (source: ByteSource) => ByteSource
@@ -89,9 +91,10 @@ export function createMemoryRepository(content: MemoryContent): MemoryRepository
       called('firstComplete')
       return [...tags].map(tagOf).find((tag) => content.complete?.includes(tag))
     },
-    async referrers() {
+    async referrers(_subject, after) {
       called('referrers')
-      return content.referrers && { items: content.referrers, ...fresh }
+      if (typeof content.referrers === 'function') return { items: content.referrers(after), ...fresh }
+      return content.referrers && { items: inOrder(content.referrers, after), ...fresh }
     },
   }
 }

@@ -24,7 +24,7 @@ describe('pushes', () => {
     expect(answer.headers).toMatchObject({ allow: 'GET, HEAD', 'docker-distribution-api-version': 'registry/2.0' })
     const [error] = JSON.parse(answer.body.toString()).errors
     expect(error.code).toBe('UNSUPPORTED')
-    expect(error.message).toContain('team/app')
+    expect(error.message).toContain(`team/app takes no ${method === 'DELETE' ? 'deletes' : 'pushes'}.`)
     expect(error.message).toContain('hosted:')
     expect([...repository.calls, ...resolved]).toEqual(['team/app'])
   })

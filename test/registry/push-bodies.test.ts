@@ -54,13 +54,13 @@ describe('a body', () => {
   test('of a large manifest that takes too long is 408, and the next one has its turn', async () => {
     const { port, hosted, send } = await openPushing({ intake: { most: 1, small: 0, within: 40 } })
     const socket = await open(port)
-    const head = { 'Content-Length': '100', 'Content-Type': 'application/vnd.example' }
+    const head = { 'Content-Length': '100', 'Content-Type': 'application/vnd.example+json' }
     socket.write(`${requestText('PUT', '/v2/team/app/manifests/1', head)}{`)
     const slow = setInterval(() => socket.write(' '), 15)
     const answer = parseAnswer(await readToEnd(socket))
     clearInterval(slow)
     expect([answer.status, hosted.manifests.size]).toEqual([408, 0])
-    const next = { body: Buffer.from('{}'), headers: { 'Content-Type': 'application/vnd.example' } }
+    const next = { body: Buffer.from('{}'), headers: { 'Content-Type': 'application/vnd.example+json' } }
     expect((await send('PUT', '/v2/team/app/manifests/2', next)).status).toBe(201)
   })
 
@@ -68,11 +68,11 @@ describe('a body', () => {
     const gate: Gate = {
       async visitor(head) {
         const name = head.header('x-user').join()
-        return { name, isStranger: false, mayEnter: true, may: () => true, mayPull: () => true }
+        return { name, isStranger: false, mayEnter: true, may: () => true, mayPull: () => true, hasRules: false }
       },
     }
     const { port, hosted, send } = await openPushing({ gate, intake: { most: 4, share: 2, small: 10 } })
-    const type = { 'Content-Type': 'application/vnd.example' }
+    const type = { 'Content-Type': 'application/vnd.example+json' }
     const slow = Array.from({ length: 8 }, async (_, number) => {
       const socket = await open(port)
       const head = { ...type, 'X-User': 'mallory', 'Content-Length': '100' }
@@ -92,7 +92,7 @@ describe('a body', () => {
 
   test('of a manifest takes no place before it is large, whether or not it says its length', async () => {
     const { port, send } = await openPushing({ intake: { most: 1, share: 1, small: 50 } })
-    const type = { 'Content-Type': 'application/vnd.example' }
+    const type = { 'Content-Type': 'application/vnd.example+json' }
     const lengths: Record<string, string>[] = [{ 'Content-Length': '100' }, { 'Transfer-Encoding': 'chunked' }]
     const waits = lengths.map(async (length) => {
       const socket = await open(port)

@@ -42,6 +42,16 @@ describe('a manifest', () => {
     expect([...hosted.tagged.keys()]).toEqual(['1.2.3', '1.2'])
   })
 
+  test.each([
+    'application/vnd.oci.artifact.manifest.v1+json',
+    'application/vnd.cncf.oras.artifact.manifest.v1+json',
+    'application/vnd.example.of-tomorrow.v7+json',
+  ])('may have the type %s', async (type) => {
+    const { send, hosted } = await openPushing()
+    const answer = await send('PUT', `${path}/1`, { body: manifest, headers: { 'Content-Type': type } })
+    expect([answer.status, hosted.manifests.get(digest)?.mediaType]).toEqual([201, type])
+  })
+
   test('may come without a length, and with parameters in its type', async () => {
     const { port, hosted } = await openPushing()
     const headers = { 'Transfer-Encoding': 'chunked', 'Content-Type': `${ociManifest}; charset=utf-8` }
@@ -57,6 +67,11 @@ describe('a manifest', () => {
     [digestOf(Buffer.from('other')), 'DIGEST_INVALID', typed],
     ['1', 'MANIFEST_INVALID', {}],
     ['1', 'MANIFEST_INVALID', { 'Content-Type': 'json' }],
+    ['1', 'MANIFEST_INVALID', { 'Content-Type': 'text/html' }],
+    ['1', 'MANIFEST_INVALID', { 'Content-Type': 'image/svg+xml' }],
+    ['1', 'MANIFEST_INVALID', { 'Content-Type': 'application/xhtml+xml; charset=utf-8' }],
+    ['1', 'MANIFEST_INVALID', { 'Content-Type': 'application/vnd.example+xml' }],
+    ['1', 'MANIFEST_INVALID', { 'Content-Type': 'application/json' }],
   ])('as %s is 400 %s', async (reference, code, headers) => {
     const { send, hosted } = await openPushing()
     const answer = await send('PUT', `${path}/${reference}`, { body: manifest, headers })

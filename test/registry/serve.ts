@@ -8,6 +8,7 @@ import { onTestFinished } from 'vitest'
 import type { Log } from '../../src/observe/log.ts'
 import { renderServerError } from '../../src/registry/errors.ts'
 import { limitServer, serverOptions } from '../../src/registry/limits.ts'
+import { answerInTurn } from '../../src/registry/pipeline.ts'
 import { type RegistryOptions, createRegistry } from '../../src/registry/registry.ts'
 import type { RangeRules } from '../../src/repository/range-rules.ts'
 import { createRanges } from '../../src/repository/ranges.ts'
@@ -45,7 +46,10 @@ export async function serve(content: MemoryContent = {}, options: ServeOptions =
     ...options,
   })
   const listener = getRequestListener(app.fetch, { errorHandler: renderServerError })
-  const server = createServer(serverOptions, (incoming, outgoing) => void listener(incoming, outgoing))
+  const server = createServer(
+    serverOptions,
+    answerInTurn((incoming, outgoing) => void listener(incoming, outgoing)),
+  )
   limitServer(server)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

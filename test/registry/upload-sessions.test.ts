@@ -45,7 +45,7 @@ test('of another user is 404 to everybody else, as if there were none', async ()
   const gate: Gate = {
     async visitor(head) {
       const name = head.header('x-user').join()
-      return { name, isStranger: false, mayEnter: true, may: () => true, mayPull: () => true }
+      return { name, isStranger: false, mayEnter: true, may: () => true, mayPull: () => true, hasRules: false }
     },
   }
   const { send, hosted } = await openPushing({ gate })

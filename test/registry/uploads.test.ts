@@ -12,7 +12,7 @@ describe('POST', () => {
     const answer = await send('POST', uploads)
     expect(shape(answer)).toEqual({ status: 202, location: session, range: '0-0' })
     expect(answer.headers).toMatchObject({ 'docker-upload-uuid': 'session-1', 'content-length': '0' })
-    expect(hosted.started).toEqual([{ by: 'anonymous', algorithm: undefined }])
+    expect(hosted.started).toEqual([{ by: 'anonymous', share: 'at 127.0.0.1', algorithm: undefined }])
   })
 
   test.each([
@@ -31,7 +31,12 @@ describe('POST', () => {
     expect(shape(answer)).toEqual({ status: 201, location: `/v2/team/app/blobs/${digest}`, range: undefined })
     expect(answer.headers['docker-content-digest']).toBe(digest)
     expect(hosted.blobs.get(digest)).toEqual(blob)
-    expect(hosted.started[0]).toEqual({ by: 'anonymous', size: blob.length, algorithm: 'sha256' })
+    expect(hosted.started[0]).toEqual({
+      by: 'anonymous',
+      share: 'at 127.0.0.1',
+      size: blob.length,
+      algorithm: 'sha256',
+    })
   })
 
   test('with a digest of other bytes is 400, and no session stays', async () => {

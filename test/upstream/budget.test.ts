@@ -250,6 +250,17 @@ describe('the circuit breaker', () => {
     expect(registry.count('GET', manifests)).toBe(5)
   })
 
+  it('stays closed while a registry says in its own words what it cannot answer', async () => {
+    registry.misbehave({}, (_request, response) => {
+      response.writeHead(503).end('{"errors":[{"code":"UNAVAILABLE","message":"docker.io did not answer"}]}')
+    })
+    const upstream = clientWith({ failures: 2, attempts: 1 })
+    for (let call = 0; call < 5; call += 1) {
+      expect(await caught(upstream.getManifest(name, { tag }))).toMatchObject({ trouble: 'unreachable', status: 503 })
+    }
+    expect(registry.count('GET', manifests)).toBe(5)
+  })
+
   it('ends the retries of the call that opens it with what upstream answered', async () => {
     fail(502)
     const error = await caught(clientWith({ failures: 2 }).getManifest(name, { tag }))

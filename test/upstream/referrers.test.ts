@@ -96,6 +96,19 @@ describe('an upstream has no referrers API where it answers', () => {
   })
 })
 
+describe('a list of referrers that goes on and on', () => {
+  it('is given up after 8 MiB', async () => {
+    let pages = 0
+    registry.misbehave({}, (_request, response) => {
+      pages += 1
+      response.writeHead(200, { 'Content-Type': ociIndex, Link: `<${path}?page=${pages}>; rel="next"` })
+      response.end(JSON.stringify({ manifests: [entry(`${pages}`)] }).padEnd(1024 * 1024))
+    })
+    expect(await caught(upstream.referrers(name, subject))).toMatchObject({ trouble: 'wrong', status: 502 })
+    expect(pages).toBe(9)
+  })
+})
+
 describe('referrers could not be found out where upstream answers', () => {
   it.each([
     [307, 'wrong'],

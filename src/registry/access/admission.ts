@@ -2,6 +2,7 @@
 import { OciError } from '../../oci/errors.ts'
 import { isHosted } from '../../repository/hosted.ts'
 import type { Repository } from '../../repository/repository.ts'
+import { noRepository } from '../absence.ts'
 import type { Action } from '../access.ts'
 import type { Head } from '../guard.ts'
 import type { RepositoryTarget } from '../target.ts'
@@ -20,7 +21,7 @@ export function repositoryFor(
   const action = isHosted(repository) ? actionOf(method, target) : 'pull'
   if (admit(visitor, repository.key, action) === 'admitted') return repository
   const isRead = method === 'GET' || method === 'HEAD'
-  if (!isRead || isPushRoute(repository, target)) throw absence(target)
+  if (!isRead || isPushRoute(repository, target)) throw absence(target, visitor)
   return emptyOneOf(repository)
 }
 
@@ -55,7 +56,7 @@ function emptyOneOf(real: Repository): Repository {
 }
 
 /** In the words of the handlers, where they find nothing. */
-function absence(target: RepositoryTarget): OciError {
+function absence(target: RepositoryTarget, visitor: Visitor): OciError {
   if (target.kind === 'manifest')
     return new OciError(
       'MANIFEST_UNKNOWN',
@@ -65,5 +66,5 @@ function absence(target: RepositoryTarget): OciError {
     return new OciError('BLOB_UNKNOWN', `There is no blob ${target.digest} in this repository.`)
   if (target.kind === 'upload')
     return new OciError('BLOB_UPLOAD_UNKNOWN', 'There is no such upload in this repository, or it has expired.')
-  return new OciError('NAME_UNKNOWN', `There is no repository ${target.name}.`)
+  return noRepository(target.name, visitor)
 }

@@ -103,7 +103,7 @@ export function createComparer({ mostOfOne = 16, most = 256 }: ComparerOptions =
   }
 }
 
-function tooMany(): OciError {
+export function tooMany(): OciError {
   return new OciError('TOOMANYREQUESTS', 'Too many sign in at once: try again in a moment.', { retryAfter: 1 })
 }
 

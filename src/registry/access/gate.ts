@@ -23,7 +23,14 @@ export interface Gate {
 
 /** Without `access`: credentials are ignored, everybody may do everything. */
 export const openGate: Gate = {
-  visitor: async () => ({ name: anonymous, isStranger: false, mayEnter: true, may: () => true, mayPull: () => true }),
+  visitor: async () => ({
+    name: anonymous,
+    isStranger: false,
+    mayEnter: true,
+    may: () => true,
+    mayPull: () => true,
+    hasRules: false,
+  }),
 }
 
 export function createGate(rules: readonly AccessRule[], signIn: Pick<SignIn, 'isRight'>): Gate {
@@ -36,7 +43,8 @@ export function createGate(rules: readonly AccessRule[], signIn: Pick<SignIn, 'i
   function visitorNamed(name: string): Visitor {
     const isStranger = name === anonymous
     const may = (repository: string, action: Action) => authorize(name, repository, action)
-    return { name, isStranger, mayEnter: !isStranger || isOpen, may, mayPull: (repository) => may(repository, 'pull') }
+    const mayPull = (repository: string) => may(repository, 'pull')
+    return { name, isStranger, mayEnter: !isStranger || isOpen, may, mayPull, hasRules: true }
   }
 
   return {

@@ -6,7 +6,7 @@ import { createSignIn, type SignInOptions } from './sign-in.ts'
 import { openUsersFile, type UsersFileOptions } from './users.ts'
 
 export interface AccessOptions
-  extends Pick<UsersFileOptions, 'checkEvery'>, Omit<SignInOptions, 'users' | 'comparer' | 'warn'> {
+  extends Pick<UsersFileOptions, 'checkEvery' | 'exposure'>, Omit<SignInOptions, 'users' | 'comparer' | 'warn'> {
   /** Path of the users' file. */
   htpasswd: string
   rules: readonly AccessRule[]
@@ -17,6 +17,8 @@ export interface Access {
   gate: Gate
   /** Wrong credentials since the start. */
   failures(): number
+  /** The names in the users' file. */
+  users(): ReadonlySet<string>
   close(): Promise<void>
 }
 
@@ -28,6 +30,7 @@ export async function openAccess(options: AccessOptions): Promise<Access> {
   return {
     gate: createGate(options.rules, signIn),
     failures: () => signIn.failures(),
+    users: () => users.names(),
     async close() {
       signIn.close()
       await comparer.close()

@@ -6,16 +6,18 @@ import { createHmac, randomBytes } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import type { Credentials } from './basic.ts'
-import { type Comparer, isTooLong } from './bcrypt.ts'
+import { type Comparer, isTooLong, tooMany } from './bcrypt.ts'
 import type { UsersFile } from './users.ts'
 
 export interface SignInOptions {
-  users: UsersFile
+  users: Pick<UsersFile, 'hashFor'>
   comparer: Pick<Comparer, 'compare'>
   /** ms that right credentials are remembered after their last use, while their line in the file stays as it is; default 60,000. */
   rememberFor?: number
   /** ms after which a wrong answer comes; each further one of the same address within a minute takes twice as long, up to eight times. Default 500. */
   delay?: number
+  /** Requests of one address that may wait for a comparison or for a late answer; default 64. */
+  mostOfOne?: number
   warn: (message: string, fields: Record<string, unknown>) => void
   /** ms between two warnings about wrong credentials; default 10,000. */
   warnEvery?: number
@@ -35,10 +37,12 @@ const mostAddresses = 10_000
 const longestDelay = 8
 
 export function createSignIn(options: SignInOptions): SignIn {
-  const { users, comparer, rememberFor = 60_000, delay = 500 } = options
+  const { users, comparer, rememberFor = 60_000, delay = 500, mostOfOne = 64 } = options
   const key = randomBytes(32)
   const right = new LRUCache<string, true>({ max: 10_000, ttl: rememberFor, updateAgeOnGet: true })
   const asking = new Map<string, Promise<boolean>>()
+  /** Requests that wait, by address. */
+  const waitingOf = new Map<string, number>()
   const wrongOf = new LRUCache<string, number>({ max: mostAddresses, ttl: failuresCountFor })
   const report = createReport(options)
 
@@ -59,6 +63,27 @@ export function createSignIn(options: SignInOptions): SignIn {
     return false
   }
 
+  /** Equal credentials are compared once, and all who sent them wait for that. */
+  async function join(credentials: Credentials, stored: Stored, { asker, print }: { asker: Asker; print: string }) {
+    const waiting = waitingOf.get(asker.from) ?? 0
+    if (waiting >= mostOfOne) throw tooMany()
+    waitingOf.set(asker.from, waiting + 1)
+    try {
+      const place = `${asker.from} ${print}`
+      const asked = asking.get(place) ?? compare(credentials, stored, asker).finally(() => asking.delete(place))
+      asking.set(place, asked)
+      return await asked
+    } finally {
+      leave(asker.from)
+    }
+  }
+
+  function leave(from: string): void {
+    const left = (waitingOf.get(from) ?? 0) - 1
+    if (left > 0) waitingOf.set(from, left)
+    else waitingOf.delete(from)
+  }
+
   return {
     failures: () => report.inAll(),
     close: () => report.tell(),
@@ -67,10 +92,7 @@ export function createSignIn(options: SignInOptions): SignIn {
       const stored = await users.hashFor(credentials.user)
       const print = fingerprint(credentials, stored.hash)
       if (right.get(print)) return true
-      const place = `${from} ${print}`
-      const asked = asking.get(place) ?? compare(credentials, stored, asker).finally(() => asking.delete(place))
-      asking.set(place, asked)
-      const isRight = await asked
+      const isRight = await join(credentials, stored, { asker, print })
       if (isRight) right.set(print, true)
       return isRight
     },

@@ -6,12 +6,16 @@ import { type LineProblem, parseHtpasswd, type Users } from './htpasswd.ts'
 export interface UsersFile {
   /** The hash of a user as the file has it now, and one to spend the same time on where there is no such user; the cost is the highest of all. */
   hashFor(user: string): Promise<{ hash: string; isKnown: boolean; cost: number }>
+  /** As it was read last. */
+  names(): ReadonlySet<string>
 }
 
 export interface UsersFileOptions {
   path: string
   /** ms between two looks at the file; default 500. */
   checkEvery?: number
+  /** Why such a file stops the start, in words; `undefined` = it does not. */
+  exposure?: (stats: { uid: number; mode: number }) => string | undefined
   warn: (message: string, fields: Record<string, unknown>) => void
 }
 
@@ -29,8 +33,8 @@ const largestFile = 1024 * 1024
 
 /** @throws HtpasswdError where the file cannot be read whole, or a line of it cannot be used */
 export async function openUsersFile(options: UsersFileOptions): Promise<UsersFile> {
-  const { path, checkEvery = 500, warn } = options
-  const first = await load(path).catch((error: unknown) => {
+  const { path, checkEvery = 500, warn, exposure = () => undefined } = options
+  const first = await load(path, exposure).catch((error: unknown) => {
     throw new HtpasswdError([`${path}: ${reasonOf(error)}`])
   })
   if (first.problems.length > 0) throw new HtpasswdError(first.problems.map((problem) => sentenceFor(path, problem)))
@@ -42,8 +46,12 @@ export async function openUsersFile(options: UsersFileOptions): Promise<UsersFil
   async function look(): Promise<void> {
     try {
       if ((await stampOf(path)) === current.stamp) return
-      const { users, stamp, problems } = await load(path)
-      current = { users, stamp, problems, dummy: dummyHash(users) }
+      const exposedBefore = current.exposed
+      const next = await load(path, exposure)
+      const { users, problems, exposed } = next
+      current = { ...next, dummy: dummyHash(users) }
+      if (exposed !== undefined && exposed !== exposedBefore)
+        warn('the next start refuses the file of users', { why: exposed })
       for (const problem of problems.slice(0, 10)) warn('a user is left out', { why: sentenceFor(path, problem) })
     } catch (error) {
       const reason = reasonOf(error)
@@ -63,16 +71,26 @@ export async function openUsersFile(options: UsersFileOptions): Promise<UsersFil
       const hash = users.hashes.get(user)
       return { hash: hash ?? dummy, isKnown: hash !== undefined, cost: users.cost }
     },
+    names: () => new Set(current.users.hashes.keys()),
   }
 }
 
-async function load(path: string): Promise<{ users: Users; stamp: string; problems: LineProblem[] }> {
+interface Loaded {
+  users: Users
+  stamp: string
+  problems: LineProblem[]
+  /** Who else can read it is no reason to lock everybody out, but one to say so. */
+  exposed: string | undefined
+}
+
+async function load(path: string, exposure: NonNullable<UsersFileOptions['exposure']>): Promise<Loaded> {
   const file = await open(path)
   try {
     const stats = await file.stat({ bigint: true })
     if (!stats.isFile()) throw new Error('is no file')
     if (stats.size > largestFile) throw new Error('is larger than 1 MiB')
-    return { ...parseHtpasswd(await file.readFile('utf8')), stamp: stampFrom(stats) }
+    const exposed = exposure({ uid: Number(stats.uid), mode: Number(stats.mode) })
+    return { ...parseHtpasswd(await file.readFile('utf8')), stamp: stampFrom(stats), exposed }
   } finally {
     await file.close()
   }

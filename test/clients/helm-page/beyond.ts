@@ -13,6 +13,7 @@ export function newUsers({ mode, line, run }: Page): void {
     line('access: entrepot passwd makes users, who can log in while the daemon runs', async () => {
       await run('entrepot passwd myuser >>/etc/entrepot/htpasswd', { answers: ['secret', 'secret'] })
       await run('entrepot passwd reader >>/etc/entrepot/htpasswd', { answers: ['glasses', 'glasses'] })
+      await run('chmod 600 /etc/entrepot/htpasswd')
       const logIn = () => run(login, { answers: ['secret'] }).catch(String)
       await expect.poll(logIn, { timeout: 10_000 }).toContain('Login Succeeded')
     })
@@ -91,6 +92,11 @@ export function usersAndRights({ mode, line, run, refused, manifest }: Page): vo
       const told = await refused('helm push mychart-0.2.0.tgz oci://localhost:5000/helm-charts')
       expect(told).toMatch(/403.*denied/i)
       expect(await manifest('helm-charts/mychart', '0.2.0')).toEqual(before)
+    })
+
+    line('access: who may not pull is told that nothing is there', async () => {
+      const told = await refused('helm push mychart-0.1.0.tgz oci://localhost:5000/charts')
+      expect(told).toMatch(/404: name unknown: There is no repository charts\/mychart/)
     })
 
     line('access: who may push does, from a pipe too', async () => {

@@ -10,15 +10,23 @@ export interface DocumentedCommand {
 
 export const text = await readFile(join(import.meta.dirname, '..', '..', '..', 'docs', 'helm.md'), 'utf8')
 
-/** Of the `console` blocks, in order. */
-export const documentedCommands: DocumentedCommand[] = blocks('console').flatMap((content) =>
-  [...content.matchAll(/^\$ (.*)\n((?:(?!\$ ).*\n)*)/gm)].map(([, command = '', output = '']) => ({ command, output })),
-)
+/** In order. */
+export const documentedCommands: DocumentedCommand[] = documentedCommandsIn(text)
 
 /** Those of Helm that stand in sentences, with arguments. */
 export const mentionedCommands: string[] = [
   ...new Set(text.replaceAll(/^```.*?^```$/gms, '').match(/(?<=`)helm [^`]+(?=`)/g)),
 ]
+
+/** Of the `console` blocks of a page, in order. */
+export function documentedCommandsIn(page: string): DocumentedCommand[] {
+  return blocks('console', page).flatMap((content) =>
+    [...content.matchAll(/^\$ (.*)\n((?:(?!\$ ).*\n)*)/gm)].map(([, command = '', output = '']) => ({
+      command,
+      output,
+    })),
+  )
+}
 
 /** The one block of a language in which a line starts so. @throws where there is none, or more than one */
 export function block(language: string, start: string): string {
@@ -43,6 +51,6 @@ function linePattern(line: string): string {
     .join('[^\\n]+')}[^\\S\\n]*(?:\\n|$)`
 }
 
-function blocks(language: string): string[] {
-  return [...text.matchAll(new RegExp('^```' + language + '\\n(.*?)^```$', 'gms'))].map(([, content = '']) => content)
+function blocks(language: string, page = text): string[] {
+  return [...page.matchAll(new RegExp('^```' + language + '\\n(.*?)^```$', 'gms'))].map(([, content = '']) => content)
 }

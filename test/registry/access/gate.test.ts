@@ -146,6 +146,21 @@ describe('absence', () => {
     expect(comparable(denied, 'private')).toEqual(comparable(absent, 'nothing'))
   })
 
+  test('names the rules as what may be the reason, to who may see that there is nothing too', async () => {
+    const nothing = { ...createMemoryRepository({}), key: 'ghcr.io/acme/nothing' }
+    const repositories = { app: createMemoryHosted('hosted/app'), private: privateApp(), nothing }
+    const { ask } = await openAccessHouse({ users, rules: [pullAll], repositories })
+    const sentence = (name: string) => `There is no repository ${name}, or no rule of "access" lets you pull it.`
+    const messageOf = ({ body }: Reply) => JSON.parse(body).errors[0].message
+    expect(messageOf(await ask('POST', '/v2/app/blobs/uploads/', bob))).toBe(sentence('app'))
+    for (const route of ['tags/list', '_entrepot/versions/resolve?range=1.x'])
+      for (const [name, who] of [
+        ['private', bob],
+        ['nothing', alice],
+      ] as const)
+        expect(messageOf(await ask('GET', `/v2/${name}/${route}`, who))).toBe(sentence(name))
+  })
+
   test('a range that is held for others is not given to who may not pull', async () => {
     const { ask } = await openPrivate()
     expect((await ask('GET', '/v2/private/manifests/1.x', alice)).status).toBe(200)

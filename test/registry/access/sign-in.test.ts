@@ -56,6 +56,32 @@ test('the same credentials at the same time are compared once', async () => {
   expect(compared).toHaveLength(1)
 })
 
+test('equal wrong credentials of one address do not wait in any number: beyond the limit they are refused at once', async () => {
+  const { signIn, compared } = open({ delay: 200, mostOfOne: 3 })
+  const waiting = Array.from({ length: 3 }, () => signIn.isRight(wrong, 'a'))
+  await expect.poll(() => compared).toHaveLength(1)
+  const since = performance.now()
+  for (let index = 0; index < 10; index += 1)
+    await expect(signIn.isRight(wrong, 'a')).rejects.toMatchObject({ code: 'TOOMANYREQUESTS', retryAfter: 1 })
+  expect(performance.now() - since).toBeLessThan(150)
+  expect(await Promise.all(waiting)).toEqual([false, false, false])
+  expect(compared).toHaveLength(1)
+  expect(await signIn.isRight(alice, 'a')).toBe(true)
+})
+
+test('those that sit out the delay hold up no other address, and none that is known to be right', async () => {
+  const { signIn } = open({ delay: 500, mostOfOne: 2 })
+  await signIn.isRight(alice, 'b')
+  const waiting = [signIn.isRight(wrong, 'a'), signIn.isRight({ user: 'bob', password: 'wrong' }, 'a')]
+  expect(await signIn.isRight(alice, 'a')).toBe(true)
+  await expect(signIn.isRight({ user: 'bob', password: 'bobs' }, 'a')).rejects.toMatchObject({
+    code: 'TOOMANYREQUESTS',
+  })
+  expect(await signIn.isRight({ user: 'bob', password: 'bobs' }, 'b')).toBe(true)
+  expect(await signIn.isRight({ user: 'bob', password: 'bobs' }, 'a')).toBe(true)
+  expect(await Promise.all(waiting)).toEqual([false, false])
+})
+
 test('credentials that were right are not once their line has changed', async () => {
   const { signIn, hashes } = open()
   await signIn.isRight(alice, 'a')

@@ -1,15 +1,15 @@
 import { chmodSync, mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { HtpasswdError, openUsersFile } from '../../../src/registry/access/users.ts'
+import { HtpasswdError, openUsersFile, type UsersFileOptions } from '../../../src/registry/access/users.ts'
 import { cheapHash, temporaryFile } from './house.ts'
 
 const hash = cheapHash('secret')
 
-async function openUsers(text: string) {
+async function openUsers(text: string, more: Partial<UsersFileOptions> = {}) {
   const path = await temporaryFile(text)
   const warned: unknown[] = []
   const warn = (message: string, { why }: Record<string, unknown>) => warned.push(`${message}: ${String(why)}`)
-  return { path, warned, users: await openUsersFile({ path, checkEvery: 0, warn }) }
+  return { path, warned, users: await openUsersFile({ path, checkEvery: 0, warn, ...more }) }
 }
 
 test('whoever is added to the file is known from then on, and whoever is taken out is not', async () => {
@@ -73,6 +73,25 @@ test('a later line that cannot be used is left out, with its number; the others 
   expect(warned).toEqual([
     `a user is left out: ${path}:2: the password is no bcrypt hash: make the line with entrepot passwd, or htpasswd -B`,
   ])
+})
+
+test('of a file that becomes one for others to read the log says so once, and its users count', async () => {
+  const exposure = ({ mode }: { mode: number }) => ((mode & 0o077) === 0 ? undefined : 'others can read it')
+  const { path, users, warned } = await openUsers(`alice:${hash}\n`, { exposure })
+  const replace = async (text: string, mode: number) => {
+    writeFileSync(`${path}.new`, text, { mode })
+    chmodSync(`${path}.new`, mode)
+    renameSync(`${path}.new`, path)
+    return users.hashFor('bob')
+  }
+  expect(await replace(`bob:${hash}\n`, 0o644)).toMatchObject({ isKnown: true })
+  expect(await replace(`alice:${hash}\n`, 0o644)).toMatchObject({ isKnown: false })
+  expect(warned).toEqual(['the next start refuses the file of users: others can read it'])
+  expect(await replace(`bob:${hash}\n`, 0o600)).toMatchObject({ isKnown: true })
+  expect(warned).toHaveLength(1)
+  await replace(`bob:${hash}\n`, 0o640)
+  expect(warned).toHaveLength(2)
+  expect([...users.names()]).toEqual(['bob'])
 })
 
 test('a start with a line that cannot be used stops with all of them', async () => {
