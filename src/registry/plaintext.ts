@@ -6,16 +6,12 @@ import { OciError } from '../oci/errors.ts'
 import { errorAnswer } from './errors.ts'
 import { commonHeaders } from './headers.ts'
 
-/** ms that a client has to read the answer. */
-const lingerFor = 1_000
-
-/** TLS has given up then, and nothing has been sent: the connection under it still takes what it is given. */
+/** TLS has given up then, and nothing has been sent: the connection under it still takes what it is given, and ends with it. */
 export function answerPlaintext(server: Server): void {
   if (!(server instanceof TlsServer)) return
   server.on('tlsClientError', (error: NodeJS.ErrnoException, encrypted: TLSSocket) => {
     const plain = error.code === 'ERR_SSL_HTTP_REQUEST' ? socketUnder(encrypted) : undefined
     if (!plain?.writable) return
-    plain.setTimeout(lingerFor, () => plain.destroy())
     plain.end(answerText())
   })
 }
