@@ -73,7 +73,7 @@ describe.skipIf(missing.length > 0)(`a chart repository of ${charts.length} real
     'is what %s push makes of its files, but for the time of creation',
     async (tool) => {
       const different: string[] = []
-      await eachOf(files, async (file) => {
+      await eachOf(filesFor(tool), async (file) => {
         await helm(tool, 'push', join(site, file), `oci://${daemon.host}/local/${tool}`, ...plain(tool))
         const { name, tag } = chartOf(file)
         const [pushed, imported] = await Promise.all([
@@ -83,7 +83,14 @@ describe.skipIf(missing.length > 0)(`a chart repository of ${charts.length} real
         if (pushed !== imported) different.push(`${pushed}\n${imported}`)
       })
       expect(different).toEqual([])
-      rows.push([`manifests equal to ${tool} ${pinnedVersion(tool)} push`, String(files.length), '', '', '', ''])
+      rows.push([
+        `manifests equal to ${tool} ${pinnedVersion(tool)} push`,
+        String(filesFor(tool).length),
+        '',
+        '',
+        '',
+        '',
+      ])
     },
     240_000,
   )
@@ -92,7 +99,7 @@ describe.skipIf(missing.length > 0)(`a chart repository of ${charts.length} real
     'comes out byte for byte with %s pull',
     async (tool) => {
       const different: string[] = []
-      await eachOf(files, async (file) => {
+      await eachOf(filesFor(tool), async (file) => {
         const pulled = await pull(tool, file)
         const names = [file, ...(signed.includes(file) ? [`${file}.prov`] : [])]
         for (const name of names) {
@@ -101,7 +108,14 @@ describe.skipIf(missing.length > 0)(`a chart repository of ${charts.length} real
         }
       })
       expect(different).toEqual([])
-      rows.push([`pulled by ${tool} ${pinnedVersion(tool)}, byte for byte`, String(files.length), '', '', '', ''])
+      rows.push([
+        `pulled by ${tool} ${pinnedVersion(tool)}, byte for byte`,
+        String(filesFor(tool).length),
+        '',
+        '',
+        '',
+        '',
+      ])
     },
     240_000,
   )
@@ -118,6 +132,11 @@ describe.skipIf(missing.length > 0)(`a chart repository of ${charts.length} real
     120_000,
   )
 })
+
+/** All by Helm 4; by Helm 3, of which each run is a process too, the signed ones and every fourth. */
+function filesFor(tool: Helm): string[] {
+  return tool === 'helm4' ? files : files.filter((file, index) => index % 4 === 0 || signed.includes(file))
+}
 
 async function importAll(what: string): Promise<{ ended: Ended; outcome: Record<string, unknown> }> {
   const fetchedBefore = await archivesFetched()

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest'
 import { type Daemon, logTail, startDaemon } from '../support/daemon.ts'
 import { missingTools } from '../support/tools.ts'
-import { startDistribution, startGgcrRegistry } from '../support/upstreams.ts'
+import { startDistribution } from '../support/upstreams.ts'
 import { otherAttachments } from './signing-attachments.ts'
 import { cosignAttachments } from './signing-cosign.ts'
 import { type Attachment, openWorkshop, type Subject, subjectTools, type Workshop } from './signing.ts'
@@ -24,10 +24,9 @@ interface Source {
   stop(): Promise<void>
 }
 
-/** Where referrers are kept by the tag schema alone, in two ways, and where there is a referrers API. */
+/** Where referrers are kept by the tag schema alone, and where there is a referrers API. */
 const sources = [
   { title: 'distribution', alias: 'plain', start: startDistribution },
-  { title: 'the ggcr registry', alias: 'ggcr', start: startGgcrRegistry },
   { title: 'another Entrepot', alias: 'house', start: () => startDaemon({ config: { dockerConfig: 'off' } }) },
 ]
 const columns: Record<Column, string> = {
@@ -44,7 +43,6 @@ const attachments = [...cosignAttachments, ...otherAttachments].map((attachment,
 }))
 const lacking = missingTools(
   'distribution',
-  'ggcr-registry',
   ...subjectTools,
   ...attachments.flatMap(({ attachment }) => attachment.tools),
 )

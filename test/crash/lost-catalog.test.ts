@@ -28,7 +28,7 @@ test(
     const data = join(folder, 'data')
     const journal = join(data, 'journal')
     const config = await configFor(folder, { url: 'http://127.0.0.1:9' })
-    const options = { data, config, env: { NODE_COMPILE_CACHE: join(folder, 'compiled') } }
+    const options = { data, config }
     await (await startEntrepot(options)).stop()
     const shelves = emptyShelves(clients)
     let pushes = 0

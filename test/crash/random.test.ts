@@ -99,8 +99,7 @@ test(
     const data = join(folder, 'data')
     const hits: Hits = new Map()
     let killedUnderLoad = 0
-    // Half of a start is compiling; the cache is written by a process that ends by itself.
-    const options = { data, config, env: { NODE_COMPILE_CACHE: join(folder, 'compiled') } }
+    const options = { data, config }
     await (await startEntrepot(options)).stop()
 
     let latest: Hits = new Map()
