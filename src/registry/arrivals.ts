@@ -3,11 +3,12 @@
  * new memory and a copy of every byte.
  */
 import type { IncomingMessage } from 'node:http'
+import { freeChunk } from '../oci/chunk.ts'
 
 export interface Arrivals {
   /** `undefined` at the end. One call at a time. @throws what broke the body */
   next(): Promise<Uint8Array | undefined>
-  /** What has not been taken stays where it is. */
+  /** What has not been read yet stays in the socket. */
   stop(): void
 }
 
@@ -50,6 +51,7 @@ export function arrivalsOf(incoming: IncomingMessage): Arrivals {
     },
     stop() {
       incoming.pause()
+      waiting.splice(0).forEach(freeChunk)
       incoming.off('data', take)
       incoming.off('end', ended)
       incoming.off('close', closed)

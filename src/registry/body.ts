@@ -83,8 +83,11 @@ async function* arriving(incoming: IncomingMessage, pace: Pace): AsyncIterable<U
 
 async function* freed(bytes: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
   for await (const chunk of bytes) {
-    yield chunk
-    freeChunk(chunk)
+    try {
+      yield chunk
+    } finally {
+      freeChunk(chunk)
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 /** Where pushed manifests are in memory: few large ones at a time, or a thousand clients could fill it; measured as they arrive. */
+import { freeChunk } from '../oci/chunk.ts'
 import { OciError } from '../oci/errors.ts'
 import { maxManifestBytes } from '../oci/manifest.ts'
 import type { Body } from './body.ts'
@@ -73,22 +74,41 @@ interface Collecting extends Required<Pick<IntakeOptions, 'small' | 'within'>> {
   place: Place
 }
 
-async function collect({ body, gauge }: IncomingManifest, { place, small, within }: Collecting): Promise<Uint8Array> {
-  let deadline = Number.POSITIVE_INFINITY
+async function collect(incoming: IncomingManifest, collecting: Collecting): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
+  // What is refused, or was copied, is to cost nothing until the next collection.
+  const free = () => chunks.splice(0).forEach(freeChunk)
+  try {
+    await fill(chunks, incoming, collecting)
+  } catch (error) {
+    free()
+    throw error
+  }
+  const [only] = chunks
+  if (chunks.length === 1 && only) return only
+  const whole = Buffer.concat(chunks)
+  free()
+  return whole
+}
+
+async function fill(
+  chunks: Uint8Array[],
+  { body, gauge }: IncomingManifest,
+  { place, small, within }: Collecting,
+): Promise<void> {
+  let deadline = Number.POSITIVE_INFINITY
   let length = 0
   for await (const chunk of body.bytes) {
+    chunks.push(chunk)
     length += chunk.length
     if (length > maxManifestBytes) throw tooLarge()
     if (performance.now() > deadline)
       throw new OciError('MANIFEST_INVALID', `The manifest did not come within ${within / 1000} s.`, { status: 408 })
     gauge(chunk)
-    chunks.push(chunk)
     if (length <= small || place.isTaken()) continue
     await place.enter()
     deadline = performance.now() + within
   }
-  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, length)
 }
 
 function tooLarge(): OciError {
