@@ -35,14 +35,14 @@ test(
 
     for (let round = 0; round < rounds; round += 1) {
       const random = createRandom(`${seed} ${round}`)
-      // The first push of every second round finds a journal with much history; every fourth waits until that has gone.
-      if (round % 2 === 1) await appendHistory(journal, MiB)
+      // The first push of every fifth round finds a journal with much history; every tenth waits until that has gone.
+      if (round % 5 === 1) await appendHistory(journal, MiB)
       const { ino } = await stat(journal)
       const daemon = await startEntrepot(options)
       if (round > 0) expect(daemon.stdout()).toContain('rebuilt from the journal')
       for (const shelf of shelves) await expectHeld(daemon, shelf, random.sample([...shelf.blobs], sample))
       const loading = shelves.map((shelf, index) => load(daemon, shelf, `${seed} ${round} ${index}`))
-      if (round % 4 === 1) await expect.poll(async () => (await stat(journal)).ino, { timeout: 30_000 }).not.toBe(ino)
+      if (round % 10 === 1) await expect.poll(async () => (await stat(journal)).ino, { timeout: 30_000 }).not.toBe(ino)
       else await after(random.below(longestLoad))
       await rm(join(data, 'catalog'), { recursive: true })
       await after(random.below(longestAfter))
