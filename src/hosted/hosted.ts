@@ -46,6 +46,8 @@ export interface Hosted {
 const minute = 60_000
 /** ms from one look at what nobody names to the next, however many pushes find no room. */
 const reclaimEvery = 30_000
+/** ms for which what cannot be evicted is believed, however many pushes ask. */
+const unevictableFor = 1_000
 
 export async function createHosted(options: HostedOptions): Promise<Hosted> {
   const { catalog, room, maxSize, now = Date.now, maxUploadAge = 24 * 60 * minute, grace = 10 * minute } = options
@@ -54,15 +56,29 @@ export async function createHosted(options: HostedOptions): Promise<Hosted> {
   const blobs = createBlobs(shared)
   const lists = createLists(catalog)
   const read = createReadManifest(catalog)
-  const uploads = await createUploads({ ...shared, takeRoom: createTakeRoom(room, maxSize, reclaim), reclaim })
+  const forUploads = { takeRoom: createTakeRoom(room, maxSize, reclaim), reclaim, unevictable }
+  const uploads = await createUploads({ ...shared, ...forUploads })
   const isImmutable = createImmutable(options.immutableTags)
   const push = createPush({ ...shared, blobs, isImmutable, changed: (repository) => lists.changed(repository) })
 
   let reclaiming: Promise<void> | undefined
   let reclaimedAt = Number.NEGATIVE_INFINITY
 
+  let walked: { bytes: Promise<number>; at: number } | undefined
+
   async function dropNow(): Promise<void> {
-    await dropUnreferenced({ catalog, push, uploads, now, grace }).finally(() => (reclaimedAt = now()))
+    try {
+      await dropUnreferenced({ catalog, push, uploads, now, grace })
+    } finally {
+      reclaimedAt = now()
+      walked = undefined
+    }
+  }
+
+  /** One walk for all that ask at the same time. */
+  function unevictable(): Promise<number> {
+    if (!walked || Math.abs(now() - walked.at) > unevictableFor) walked = { bytes: options.unevictable(), at: now() }
+    return walked.bytes
   }
 
   async function reclaim(): Promise<void> {

@@ -84,9 +84,11 @@ export function openUpload(options: OpenUploadOptions): RunningUpload {
   async function requirePossible(more: number): Promise<void> {
     const { maxSize } = options
     const bytes = spool.written + more
-    const used = room.used() - counted
-    if (used + bytes <= maxSize) return
-    if (bytes > maxSize - (await options.unevictable())) throw noRoom({ bytes, used, maxSize })
+    const used = () => room.used() - counted
+    if (used() + bytes <= maxSize) return
+    await options.reclaim()
+    if (used() + bytes <= maxSize) return
+    if (bytes > maxSize - (await options.unevictable())) throw noRoom({ bytes, used: used(), maxSize })
   }
 
   async function append(body: AsyncIterable<Uint8Array>, length: number | undefined): Promise<void> {

@@ -38,7 +38,7 @@ export interface House {
 }
 
 export interface HouseOptions extends Partial<
-  Pick<HostedOptions, 'immutableTags' | 'maxUploadAge' | 'grace' | 'isVisible'>
+  Pick<HostedOptions, 'immutableTags' | 'maxUploadAge' | 'grace' | 'isVisible' | 'unevictable'>
 > {
   directory?: string
   maxSize?: number

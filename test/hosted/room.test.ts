@@ -52,16 +52,17 @@ describe('a push that would pass maxSize', () => {
   })
 
   test.each([
-    ['of known size', 600_000],
-    ['of unknown size', undefined],
-  ])('%s takes the room of what no manifest names, once nobody can be about to name it', async (_, size) => {
+    ['of known size', 600_000, 600_000],
+    ['whose size its only part says', undefined, 600_000],
+    ['of unknown size', undefined, undefined],
+  ])('%s takes the room of what no manifest names, once nobody can be about to name it', async (_, size, length) => {
     const clock = { now: 1_800_000_000_000 }
     const house = await openHouse({ maxSize: MiB, clock })
     const repository = house.repository('local/app')
     const digest = await pushBlob(repository, randomBytes(600_000))
     const push = async () => {
       const upload = await repository.startUpload({ by, ...(size !== undefined && { size }) })
-      await upload.append(chunksOf(randomBytes(600_000)), 0, size)
+      await upload.append(chunksOf(randomBytes(600_000)), 0, length)
       await upload.cancel()
     }
     clock.now += 10 * 60_000
@@ -113,6 +114,18 @@ describe('a push that would pass maxSize', () => {
     })()
     expect(await refusal(upload.append(body, 0, 40 * MiB))).toMatchObject({ code: 'DENIED', status: 403 })
     expect(asked).toBe(0)
+  })
+
+  test('costs one walk through what is kept, however many are refused at once', async () => {
+    let walks = 0
+    const unevictable = async () => (walks += 1) && 60 * MiB
+    const house = await openHouse({ maxSize: 64 * MiB, unevictable })
+    const repository = house.repository('local/app')
+    await pushBlob(repository, randomBytes(30 * MiB))
+    const uploads = await Promise.all(Array.from({ length: 20 }, () => repository.startUpload({ by })))
+    const refused = uploads.map((upload) => refusal(upload.append(chunksOf(randomBytes(10)), 0, 40 * MiB)))
+    for (const { code } of await Promise.all(refused)) expect(code).toBe('DENIED')
+    expect(walks).toBe(1)
   })
 
   test('of unknown size is refused at its start where no room is left', async () => {
