@@ -89,12 +89,19 @@ interface FoundProvenance {
 
 async function provenanceOf(urls: URL[], archive: Content['digest'], source: ChartSource): Promise<FoundProvenance> {
   const [url] = urls
-  const bytes = url && (await source.provenance(url))
+  const bytes = url && (await source.provenance(url).catch(whyDenied))
+  if (typeof bytes === 'string') return { faults: [], notes: [`without provenance: ${bytes}`] }
   if (!bytes) return { faults: [], notes: [] }
   const state = readProvenance(bytes, archive)
   if (state === 'names it') return { signed: bytes, faults: [], notes: [] }
   if (state === 'strange') return { faults: [], notes: ['without provenance: what is beside it is no signed message'] }
   return { faults: ['without provenance: the one beside it is of another archive'], notes: [] }
+}
+
+/** Whether there is one cannot be told then, so the chart comes in without it, and that is said. */
+function whyDenied(error: unknown): string {
+  if (error instanceof SourceError && error.kind === 'denied') return error.message
+  throw error
 }
 
 /** @returns notes */

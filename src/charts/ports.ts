@@ -5,8 +5,8 @@ import type { Content } from './helm-push.ts'
 
 /** A chart or an answer that could not be had. The message is the end of a sentence, and has no secret. */
 export class SourceError extends Error {
-  /** `silent`: nobody answered, or only with errors of his own; `absent`: it is not there; `refused`: all else. */
-  readonly kind: 'silent' | 'absent' | 'refused'
+  /** `silent`: nobody answered, or only with errors of his own; `absent`: it is not there; `denied`: it may be there; `refused`: all else. */
+  readonly kind: 'silent' | 'absent' | 'denied' | 'refused'
   /** Seconds until it may be tried again, where the other side said so. */
   readonly after: number | undefined
   constructor(

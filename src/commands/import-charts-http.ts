@@ -159,8 +159,9 @@ function refusal({ statusCode = 0, headers }: IncomingMessage, url: URL): Source
   if (statusCode === 429 || statusCode === 408 || statusCode >= 500) {
     return new SourceError('silent', answer, after === undefined ? {} : { after })
   }
-  // Object stores answer 403 for what is not there to whoever may not list.
-  if ([403, 404, 410].includes(statusCode)) return new SourceError('absent', answer)
+  if (statusCode === 404 || statusCode === 410) return new SourceError('absent', answer)
+  // What an object store answers for what is not there too, to whoever may not list.
+  if (statusCode === 403) return new SourceError('denied', answer)
   const hint = statusCode === 401 ? ': --username and --password-stdin say who we are' : ''
   return new SourceError('refused', `${answer}${hint}`)
 }

@@ -80,11 +80,13 @@ export function openUpload(options: OpenUploadOptions): RunningUpload {
     }
   }
 
+  /** Bytes in use besides this upload's. */
+  const used = () => room.used() - counted
+
   /** Before its first byte, what could not be kept if all were evicted that may be; nothing is, for bytes that have not come. */
   async function requirePossible(more: number): Promise<void> {
     const { maxSize } = options
     const bytes = spool.written + more
-    const used = () => room.used() - counted
     if (used() + bytes <= maxSize) return
     await options.reclaim()
     if (used() + bytes <= maxSize) return

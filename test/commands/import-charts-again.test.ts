@@ -46,6 +46,16 @@ describe('the provenance of a chart', () => {
     })
   })
 
+  it('that is denied may not be there at all: its chart comes in without it, and that is said', async () => {
+    const house = await openHouse(['app-1.0.0'])
+    house.server.misbehave(/prov/, (_request, response) => void response.writeHead(403).end())
+    expect(await house.outcome()).toMatchObject({
+      code: 0,
+      imported: 1,
+      notes: [{ reason: broken('.prov answers 403') }],
+    })
+  })
+
   it('that cannot be had keeps its chart out, since it may have one', async () => {
     const house = await openHouse(['app-1.0.0'])
     house.server.misbehave(/prov/, (_request, response) => void response.writeHead(401).end())

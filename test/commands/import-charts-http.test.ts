@@ -81,7 +81,7 @@ describe('what is fetched over HTTP', () => {
   it.each([
     [404, 'absent', 'answers 404'],
     [410, 'absent', 'answers 410'],
-    [403, 'absent', 'answers 403'],
+    [403, 'denied', 'answers 403'],
     [401, 'refused', '--username'],
     [400, 'refused', 'answers 400'],
     [204, 'refused', 'answers 204'],
